@@ -1,0 +1,1 @@
+//! Sidecar's native part. Only this file and `boundary.rs` name PyO3.

@@ -1,0 +1,1 @@
+"""Other protocols' doors to the daemon; each exits with its parent."""

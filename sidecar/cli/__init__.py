@@ -1,0 +1,1 @@
+"""Commands: one file each; they parse arguments and print, and do nothing else."""

@@ -1,0 +1,1 @@
+"""The daemon: the socket, its clients, the method table and the composition root."""

@@ -1,0 +1,1 @@
+"""What can be wrong and how to mend it: a table of checks over plain values."""

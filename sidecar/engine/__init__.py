@@ -1,0 +1,1 @@
+"""How one call runs: lanes, deadlines, the native pool, processes and their supervisor."""

@@ -1,0 +1,1 @@
+"""Language servers: which there are, one client for each running one, buffers, and positions."""
