@@ -166,6 +166,10 @@ class Failed(SidecarError):
     """It could not be done, for a reason that has no kind of its own."""
 
 
+class Misconfigured(Failed):
+    """A setting is unknown or of the wrong type; the message names the file and the line."""
+
+
 class Overloaded(SidecarError):
     """Over a bound; the same request may be made again later."""
 
