@@ -1,0 +1,97 @@
+"""What every answer may use: built once by `app.py`, handed to each method. Holds no logic of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sidecar.engine.spec import Caller, Rights
+from sidecar.errors import InvalidParams
+from sidecar.trace import Counters, Trace
+
+if TYPE_CHECKING:
+    from sidecar.config import Config
+    from sidecar.daemon.connection import Connection
+    from sidecar.daemon.dispatch import Dispatcher
+    from sidecar.daemon.events import Subscriptions
+    from sidecar.daemon.server import Server
+    from sidecar.daemon.sessions import Sessions
+    from sidecar.engine.lag import LagGuard
+    from sidecar.engine.lanes import Lanes
+    from sidecar.engine.process import Processes
+    from sidecar.engine.runner import Runner
+    from sidecar.langs.documents import Documents
+    from sidecar.langs.hub import Hub
+
+
+@dataclass(slots=True)
+class Core:
+    """The daemon's parts, by name.
+
+    Attributes:
+        identity: what hello tells about this daemon: daemonId, pid, startedAt, journalId, socket, version, build.
+        opened_roots: roots that clients of the full socket have named; the read-only socket serves only these (design 3.3).
+    """
+
+    config: Config
+    counters: Counters
+    lanes: Lanes
+    lag: LagGuard
+    runner: Runner
+    processes: Processes
+    documents: Documents
+    hub: Hub
+    sessions: Sessions
+    subscriptions: Subscriptions
+    identity: dict[str, Any]
+    opened_roots: set[str] = field(default_factory=set)
+    connections: dict[str, Connection] = field(default_factory=dict)
+    # Both know the core and are known by it; app.py closes the circle.
+    dispatcher: Dispatcher = field(init=False)
+    server: Server = field(init=False)
+
+
+class Common(msgspec.Struct, frozen=True, rename="camel"):
+    """What every `sidecar/*` params object may carry (protocol.md, Wire). `timeoutMs` is in milliseconds."""
+
+    root: str | None = None
+    timeout_ms: float | None = None
+    partial_result_token: int | str | None = None
+    call: str | None = None
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request on its way: who asked on which connection, the decoded parameters, and the times so far."""
+
+    core: Core
+    connection: Connection
+    id: int | str
+    raw: msgspec.Raw
+    params: Any
+    trace: Trace
+
+    def caller(self) -> Caller:
+        """Who asks, as the engine sees it."""
+        connection = self.connection
+        reader = connection.rights is Rights.READER
+        return Caller(
+            client_id=connection.id,
+            session=connection.session,
+            rights=connection.rights,
+            encoding=connection.encoding,
+            env=connection.env,
+            roots=tuple(self.core.opened_roots) if reader else None,
+        )
+
+
+def check_timeout(timeout_ms: float | None) -> None:
+    """Refuse a timeout that is not a positive number of milliseconds.
+
+    Raises:
+        InvalidParams: it is not.
+    """
+    if timeout_ms is not None and not 0 < timeout_ms < float("inf"):
+        raise InvalidParams(f"timeoutMs: expected a number above 0, got {timeout_ms}", hint="Leave timeoutMs out for the method's default.")

@@ -1,0 +1,178 @@
+"""From a received message to its one answer: finds the method, runs it, answers, cancels. Owns the task of every request (invariant 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sidecar.daemon import lsp
+from sidecar.daemon.core import Ask, Common, Core, check_timeout
+from sidecar.daemon.methods import METHODS, NOTIFICATIONS, Method
+from sidecar.engine.runner import decode
+from sidecar.engine.spec import Rights
+from sidecar.errors import Cancelled, Failed, Forbidden, Interrupted, Overloaded, ShuttingDown, SidecarError, TimedOut, UnknownMethod
+from sidecar.trace import Trace
+
+if TYPE_CHECKING:
+    from sidecar.daemon.connection import Connection
+    from sidecar.wire.peer import Notification, Request
+
+log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_common = msgspec.json.Decoder(Common)
+_EMPTY = msgspec.Raw(b"{}")
+
+Key = tuple[str, "int | str"]
+
+
+class Dispatcher:
+    """The host of every connection."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._leaving = False
+        self._most_per_client = core.config.limits.requests_per_client
+        self._per_client: dict[str, int] = {}
+
+    @property
+    def busy(self) -> int:
+        """Requests that are not answered yet."""
+        return len(self._tasks)
+
+    def on_open(self, connection: Connection) -> None:
+        """A client has connected."""
+        self._core.connections[connection.id] = connection
+
+    def on_disconnect(self, connection: Connection, reason: str) -> None:
+        """A client has gone: its requests are cancelled, its buffers forgotten; nothing else is its own."""
+        core = self._core
+        for key in [key for key in self._tasks if key[0] == connection.id]:
+            self._tasks[key].cancel()
+        core.connections.pop(connection.id, None)
+        core.documents.drop_client(connection.id)
+        core.subscriptions.drop(connection.id)
+        core.sessions.leave(connection.session, connection.id)
+        core.counters[f"disconnect.{reason}"] += 1
+
+    def on_cancel(self, connection: Connection, request_id: int | str) -> None:
+        """`$/cancelRequest`: answered at once; what the work still yields is dropped."""
+        self._end(connection, request_id, Cancelled("cancelled by its client"))
+
+    def interrupt(self, connections: list[Connection], request_id: int | str | None) -> int:
+        """End requests on behalf of somebody; how many there were.
+
+        Args:
+            connections: whose requests.
+            request_id: only this one, or None for all of them.
+        """
+        chosen = {connection.id: connection for connection in connections}
+        keys = [key for key in self._tasks if key[0] in chosen and request_id in (None, key[1])]
+        return sum(self._end(chosen[name], asked, Interrupted("interrupted", hint="Ask again if you still need it.")) for name, asked in keys)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Take nothing new, let what runs finish for `deadline_s` seconds, then end it with `shuttingDown`."""
+        self._leaving = True
+        others = [task for task in self._tasks.values() if task is not asyncio.current_task()]
+        if others and deadline_s > 0:
+            await asyncio.wait(others, timeout=deadline_s)
+        for name, request_id in list(self._tasks):
+            connection = self._core.connections.get(name)
+            if connection is not None and self._tasks[name, request_id] is not asyncio.current_task():
+                self._end(connection, request_id, ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon."))
+
+    def on_notification(self, connection: Connection, notification: Notification) -> None:
+        """A message that gets no answer; one that cannot be used is logged and counted."""
+        handle = NOTIFICATIONS.get(notification.method)
+        if handle is None:
+            lsp.notified(connection, notification)
+            return
+        try:
+            handle(self._core, connection, notification.params)
+        except SidecarError as error:
+            self._core.counters["notifications.refused"] += 1
+            log.warning("%s from %s refused: %s", notification.method, connection.id, error.message)
+
+    def on_request(self, connection: Connection, request: Request) -> None:
+        """One request: answered here if its method is inline, else by a task of its own."""
+        method = METHODS.get(request.method)
+        if method is None:
+            self._foreign(connection, request)
+            return
+        try:
+            ask = self._ask(connection, request, method)
+            if method.inline:
+                connection.reply(request.id, [_encode(method.answer(ask))])
+                return
+        except SidecarError as error:
+            connection.fail(request.id, error)
+            return
+        self._start(ask, method)
+
+    def _foreign(self, connection: Connection, request: Request) -> None:
+        if not lsp.asked(connection, request):
+            connection.fail(request.id, UnknownMethod(f"there is no method {request.method!r}", hint="docs/protocol.md lists the methods."))
+
+    def _ask(self, connection: Connection, request: Request, method: Method) -> Ask:
+        if self._leaving and not method.inline:
+            raise ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
+        if connection.rights is Rights.READER and not method.reader_may:
+            raise Forbidden(f"{method.name} is not served on the read-only socket", hint="Connect to the full socket.")
+        if not method.inline and self._per_client.get(connection.id, 0) >= self._most_per_client:
+            raise Overloaded(f"{self._most_per_client} requests of this client are unanswered", hint="Wait for answers before you send more.", retry_after_ms=50)
+        raw = request.params or _EMPTY
+        return Ask(self._core, connection, request.id, raw, decode(method.decoder, raw), Trace(time.monotonic()))
+
+    def _start(self, ask: Ask, method: Method) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(ask, method))
+        key = (ask.connection.id, ask.id)
+        self._tasks[key] = task
+        self._per_client[ask.connection.id] = self._per_client.get(ask.connection.id, 0) + 1
+        task.add_done_callback(lambda _: self._done(key))
+        self._core.lag.wake()
+
+    def _done(self, key: Key) -> None:
+        del self._tasks[key]
+        left = self._per_client[key[0]] - 1
+        if left:
+            self._per_client[key[0]] = left
+        else:
+            del self._per_client[key[0]]
+
+    async def _answer(self, ask: Ask, method: Method) -> None:
+        """Boundary: whatever goes wrong in a method fails that one request, and nothing else (invariant 7)."""
+        connection = ask.connection
+        try:
+            result = await _within(method, ask)
+            connection.reply(ask.id, result if isinstance(result, list) else [_encode(result)])
+        except SidecarError as error:
+            connection.fail(ask.id, error)
+        except Exception:  # noqa: BLE001 - the boundary named above
+            log.exception("%s failed", method.name)
+            connection.fail(ask.id, Failed(f"{method.name} failed inside the daemon", hint="`sidecar logs` has the details; please report them."))
+
+    def _end(self, connection: Connection, request_id: int | str, error: SidecarError) -> bool:
+        task = self._tasks.get((connection.id, request_id))
+        if task is None or task.done():
+            return False
+        connection.fail(request_id, error)
+        task.cancel()
+        return True
+
+
+async def _within(method: Method, ask: Ask) -> Any:
+    """Run a method within its own budget; tools keep theirs in the runner."""
+    if method.timeout is None:
+        return await method.answer(ask)
+    asked_ms = decode(_common, ask.raw).timeout_ms
+    check_timeout(asked_ms)
+    budget_ms = min(method.timeout.default_ms if asked_ms is None else asked_ms, method.timeout.max_ms)
+    try:
+        async with asyncio.timeout(budget_ms / 1e3):
+            return await method.answer(ask)
+    except TimeoutError as late:
+        raise TimedOut(f"{method.name} was not done in time", hint="Ask with a larger timeoutMs.") from late

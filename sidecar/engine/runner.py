@@ -1,0 +1,137 @@
+"""One call from its arguments to its reply's bytes: decode, lane, deadline, tool, encode.
+
+The only caller of a tool. It never retries and never answers a client itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sidecar.engine.deadline import Deadline
+from sidecar.engine.lanes import Lanes
+from sidecar.engine.spec import Caller, Context, Outcome, Ports, Rights, ToolSpec
+from sidecar.errors import Forbidden, InvalidParams, TimedOut
+from sidecar.trace import Trace
+
+# A tool that stops by itself at its deadline (Rust does) has this long to hand over what it found: half of the 100 ms of features B1.
+GRACE_S = 0.05
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call as it was asked.
+
+    Attributes:
+        tool: its name in the catalog.
+        args: its arguments, a JSON object.
+        caller: who asks.
+        root: absolute path, or None.
+        timeout_ms: asked budget; None = the tool's default.
+        trace: its times, made at accept.
+        emit: takes one `$/progress` value as JSON bytes.
+    """
+
+    tool: str
+    args: msgspec.Raw
+    caller: Caller
+    root: str | None
+    timeout_ms: float | None
+    trace: Trace
+    emit: Callable[[bytes], None] | None = None
+
+
+class Runner:
+    """Runs calls.
+
+    Args:
+        catalog: every tool by name.
+        lanes: where they wait for a slot.
+        ports: what tools may use.
+        maxima_ms: configured upper bounds of tools' timeouts, by tool.
+    """
+
+    def __init__(self, catalog: Mapping[str, ToolSpec[Any]], lanes: Lanes, ports: Ports, maxima_ms: Mapping[str, int]) -> None:
+        self.catalog = catalog
+        self._lanes = lanes
+        self._ports = ports
+        self._maxima_ms = maxima_ms
+        self._decoders = {name: msgspec.json.Decoder(spec.args) for name, spec in catalog.items()}
+
+    async def run(self, call: Call) -> list[bytes | memoryview]:
+        """The result object with its `meta`, as JSON in parts.
+
+        Raises:
+            SidecarError: whatever went wrong, to be answered as it is.
+        """
+        spec = self._spec(call)
+        args = decode(self._decoders[spec.name], call.args)
+        deadline = self._deadline(spec, call)
+        outcome = await self._in_lane(spec, call, args, deadline)
+        return _encoded(outcome, call.trace)
+
+    def _spec(self, call: Call) -> ToolSpec[Any]:
+        spec = self.catalog.get(call.tool)
+        if spec is None:
+            raise InvalidParams(f"tool: there is no tool named {call.tool!r}", hint="sidecar/tools/list names them: " + ", ".join(sorted(self.catalog)) + ".")
+        if call.caller.rights is Rights.READER and not spec.reader_may:
+            raise Forbidden(f"{spec.name} is not allowed on the read-only socket", hint="Connect to the full socket.")
+        return spec
+
+    def _deadline(self, spec: ToolSpec[Any], call: Call) -> Deadline:
+        most = min(spec.timeout.max_ms, self._maxima_ms.get(spec.name, spec.timeout.max_ms))
+        asked = spec.timeout.default_ms if call.timeout_ms is None else call.timeout_ms
+        return Deadline.after_ms(min(asked, most), call.trace.accepted_at)
+
+    async def _in_lane(self, spec: ToolSpec[Any], call: Call, args: msgspec.Struct, deadline: Deadline) -> Outcome:
+        trace = call.trace
+        queued_at = time.monotonic()
+        slot = await self._lanes[spec.lane].acquire(call.caller.client_id, deadline)
+        started_at = time.monotonic()
+        trace.queued_s = started_at - queued_at
+        context = Context(call.caller, call.root, deadline, trace, slot, self._ports, call.emit)
+        try:
+            async with asyncio.timeout(deadline.remaining_s(started_at) + GRACE_S):
+                return await spec.run(context, args)
+        except TimeoutError as late:
+            raise TimedOut(f"{spec.name} was not done in time", hint="Ask with a larger timeoutMs, or for less.") from late
+        finally:
+            slot.release()
+            trace.run_s = time.monotonic() - started_at
+
+
+def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw | bytes) -> Any:
+    """Decode one JSON value.
+
+    Raises:
+        InvalidParams: names the field and what was expected.
+    """
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as wrong:
+        raise InvalidParams(_named(str(wrong)), hint="docs/protocol.md lists the fields and their types.") from wrong
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise InvalidParams(f"params: {wrong}", hint="Send one JSON object in UTF-8.") from wrong
+
+
+def _named(message: str) -> str:
+    """`Expected `str`, got `int` - at `$.root`` as `root: expected `str`, got `int``."""
+    what, separator, where = message.partition(" - at `$")
+    field = where.rstrip("`").lstrip(".") if separator else ""
+    return f"{field or 'params'}: {what[:1].lower()}{what[1:]}"
+
+
+def _encoded(outcome: Outcome, trace: Trace) -> list[bytes | memoryview]:
+    started_at = time.monotonic()
+    body = outcome.body if isinstance(outcome.body, bytes) else _encode(outcome.body)
+    trace.encode_s += time.monotonic() - started_at
+    meta = _encode(trace.meta() | dict(outcome.notes))
+    glue = b'"meta":' if body == b"{}" else b',"meta":'
+    return [memoryview(body)[:-1], glue, meta, b"}"]
