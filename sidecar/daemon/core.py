@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Core:
 
     Attributes:
         identity: what hello tells about this daemon: daemonId, pid, startedAt, journalId, socket, version, build.
+        facts: one thread that looks at this process; its own, so that status is answered while every other worker is busy (field note 8).
         opened_roots: roots that clients of the full socket have named; the read-only socket serves only these (design 3.3).
     """
 
@@ -46,6 +48,7 @@ class Core:
     sessions: Sessions
     subscriptions: Subscriptions
     identity: dict[str, Any]
+    facts: ThreadPoolExecutor
     opened_roots: set[str] = field(default_factory=set)
     connections: dict[str, Connection] = field(default_factory=dict)
     # Both know the core and are known by it; app.py closes the circle.

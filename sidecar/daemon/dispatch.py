@@ -36,7 +36,7 @@ class Dispatcher:
         self._core = core
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._leaving = False
-        self._most_per_client = core.config.limits.requests_per_client
+        self._most_per_client = core.config.limits.in_flight
         self._per_client: dict[str, int] = {}
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from sidecar import config
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.lanes import Lanes
 from sidecar.engine.spec import Caller, Context, Outcome, Ports, Rights, ToolSpec
@@ -21,6 +22,7 @@ from sidecar.trace import Trace
 
 # A tool that stops by itself at its deadline (Rust does) has this long to hand over what it found: half of the 100 ms of features B1.
 GRACE_S = 0.05
+_UNSET = config.Timeout()
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,14 +57,14 @@ class Runner:
         catalog: every tool by name.
         lanes: where they wait for a slot.
         ports: what tools may use.
-        maxima_ms: configured upper bounds of tools' timeouts, by tool.
+        timeouts: configured timeouts of tools, by tool; 0 = the tool's own.
     """
 
-    def __init__(self, catalog: Mapping[str, ToolSpec[Any]], lanes: Lanes, ports: Ports, maxima_ms: Mapping[str, int]) -> None:
+    def __init__(self, catalog: Mapping[str, ToolSpec[Any]], lanes: Lanes, ports: Ports, timeouts: Mapping[str, config.Timeout]) -> None:
         self.catalog = catalog
         self._lanes = lanes
         self._ports = ports
-        self._maxima_ms = maxima_ms
+        self._timeouts = timeouts
         self._decoders = {name: msgspec.json.Decoder(spec.args) for name, spec in catalog.items()}
 
     async def run(self, call: Call) -> list[bytes | memoryview]:
@@ -86,9 +88,10 @@ class Runner:
         return spec
 
     def _deadline(self, spec: ToolSpec[Any], call: Call) -> Deadline:
-        most = min(spec.timeout.max_ms, self._maxima_ms.get(spec.name, spec.timeout.max_ms))
-        asked = spec.timeout.default_ms if call.timeout_ms is None else call.timeout_ms
-        return Deadline.after_ms(min(asked, most), call.trace.accepted_at)
+        configured = self._timeouts.get(spec.name, _UNSET)
+        most_ms = min(spec.timeout.max_ms, configured.max_ms or spec.timeout.max_ms)
+        asked_ms = call.timeout_ms or configured.default_ms or spec.timeout.default_ms
+        return Deadline.after_ms(min(asked_ms, most_ms), call.trace.accepted_at)
 
     async def _in_lane(self, spec: ToolSpec[Any], call: Call, args: msgspec.Struct, deadline: Deadline) -> Outcome:
         trace = call.trace
