@@ -5,7 +5,9 @@ Standard library only: the command line imports it before anything else.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+TYPE_CHECKING = False  # `typing` costs 5 ms, a fifth of the command line's whole start
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 
 class SidecarError(Exception):
@@ -112,6 +114,10 @@ class Crashed(SidecarError):
     """What is needed has crashed, or keeps crashing."""
 
     kind = "crashed"
+
+
+class ConnectionEnded(Crashed):
+    """A client's word for a daemon that closed the connection before it answered; never sent over it."""
 
 
 class NotFound(SidecarError):

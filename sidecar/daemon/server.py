@@ -1,0 +1,252 @@
+"""The server's life: publish, look after the name, leave when idle or told to. It opens the socket; connections write to it.
+
+How `app.py` composes it (blocking steps first, before there is a loop):
+
+    pipe = startup.begin(os.environ)                    # forks when a starter waits
+    claim = locks.claim(socket, state_dir)              # a `locks.Owner` instead: pipe.ready(), done
+    # ... now, with the state ours: journal_id(state_dir), adoption, the journal
+    server = Server(claim, idle_exit_s=..., client_limit=..., make_connection=..., clients=..., busy=...)
+    await server.start()
+    pipe.ready()
+    await server.serve_until_stopped(drain)             # `drain(stop)`: finish or end what runs, flush, close connections
+    claim.release()                                     # the very last step, after the journal is closed
+
+A `SidecarError` on the way goes to `pipe.failed(error)`. `sidecar/stop` is answered after `server.stop(...)` returned, `sidecar/publish` is `server.publish()`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sidecar.client import address
+from sidecar.daemon import publish
+from sidecar.daemon.acceptor import Acceptor
+from sidecar.daemon.idle import IdleClock
+from sidecar.daemon.locks import Claim
+from sidecar.engine.deadline import Deadline
+from sidecar.engine.spec import Rights
+from sidecar.errors import SidecarError
+
+# How often the published name is looked at: two stat calls, well under 0.01% of a core.
+TICK_S = 1.0
+DRAIN_S = 30.0
+NOW_S = 2.0  # enough to flush the answers that exist and to kill what we started
+
+log = logging.getLogger(__name__)
+
+
+class StopMode(enum.StrEnum):
+    """How a daemon leaves (protocol.md, `sidecar/stop`)."""
+
+    DRAIN = "drain"
+    NOW = "now"
+    HANDOVER = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why and how the daemon leaves, and until when it may take."""
+
+    mode: StopMode
+    deadline: Deadline
+    reason: str
+
+
+class Server:
+    """Both sockets of one daemon.
+
+    Args:
+        claim: the locks, held for as long as this lives.
+        idle_exit_s: leave after this many seconds with nothing to do; 0 = never.
+        client_limit: connections at once.
+        make_connection: the protocol for one client with these rights.
+        clients: how many connections there are.
+        busy: whether anything but a connection keeps the daemon here: a request, agent, job or index build.
+        tick_s: seconds between two looks at the published names.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        idle_exit_s: float,
+        client_limit: int,
+        make_connection: Callable[[Rights], asyncio.BaseProtocol],
+        clients: Callable[[], int],
+        busy: Callable[[], bool],
+        tick_s: float = TICK_S,
+    ) -> None:
+        self._claim = claim
+        self._clients = clients
+        self._busy = busy
+        self._tick_s = tick_s
+        self._paths = {claim.socket: Rights.FULL, address.reader_path(claim.socket): Rights.READER}
+        self._listeners: dict[Rights, publish.Listener] = {}
+        self._acceptor = Acceptor(make_connection, clients, client_limit)
+        self._idle = IdleClock(idle_exit_s, time.monotonic())
+        self._accepted_before = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._stop: Stop | None = None
+        self._stopped = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._trouble = ""
+
+    @property
+    def stopping(self) -> Stop | None:
+        """Set once the daemon is leaving; new requests are then refused with `shuttingDown`."""
+        return self._stop
+
+    @property
+    def refused(self) -> int:
+        """Clients that were refused at the door since the start."""
+        return self._acceptor.refused
+
+    async def start(self) -> None:
+        """Publish both sockets, the reader's first: who finds the daemon finds both.
+
+        Raises:
+            SidecarError: a name is taken, or cannot be written.
+        """
+        try:
+            for path, rights in reversed(self._paths.items()):
+                self._listen(path, rights)
+        except SidecarError:
+            await self._close()
+            raise
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal, number)
+        self._timer = loop.call_later(self._tick_s, self._tick)
+
+    async def serve_until_stopped(self, drain: Callable[[Stop], Awaitable[None]]) -> Stop:
+        """Serve until `stop`; then let `drain` finish until the stop's deadline, or until a second stop says `now`."""
+        await self._stopped.wait()
+        assert self._stop is not None
+        stop = self._stop
+        draining = asyncio.ensure_future(drain(stop))
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        try:
+            await asyncio.wait({draining, hurry}, timeout=stop.deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (draining, hurry):
+                task.cancel()
+            ended = await asyncio.gather(draining, hurry, return_exceptions=True)
+            await self._close()
+        if isinstance(ended[0], Exception):
+            raise ended[0]
+        return stop
+
+    def stop(self, mode: StopMode, deadline_s: float | None = None, reason: str = "asked to") -> None:
+        """Leave: the names are gone when this returns, so that a client told of the stop finds none (field-notes 4.9).
+
+        Args:
+            deadline_s: seconds that draining may take. A second stop with `now` ends the draining.
+        """
+        if self._stop is not None:
+            if mode is StopMode.NOW:
+                self._hurry.set()
+            return
+        within_s = deadline_s if deadline_s is not None else NOW_S if mode is StopMode.NOW else DRAIN_S
+        self._stop = Stop(mode, Deadline.after_ms(within_s * 1e3), reason)
+        log.info("stopping (%s): %s", mode, reason)
+        self._withdraw()
+        self._stopped.set()
+
+    def publish(self) -> dict[str, object]:
+        """Publish again what is missing under its name; answers `sidecar/publish`, which a starter sends that finds the state owned."""
+        if self._stop is None:
+            self._look_after()
+        return {"socket": self._claim.socket, "pid": self._claim.owner.pid, "stopping": self._stop is not None}
+
+    def _listen(self, path: str, rights: Rights) -> None:
+        listener = publish.publish(path)
+        self._listeners[rights] = listener
+        self._acceptor.add(listener.sock, rights)
+
+    def _tick(self) -> None:
+        if self._stop is not None:
+            return
+        self._look_after()
+        self._leave_if_idle()
+        if self._stop is None:
+            self._timer = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
+
+    def _look_after(self) -> None:
+        """A name that is gone comes back; where another's stands we have lost, and go (design 3.2)."""
+        seen = [listener.published() for listener in self._listeners.values()]
+        if False in seen:
+            self.stop(StopMode.DRAIN, reason="another socket stands under our name")
+            return
+        if None not in seen and self._claim.folder_lock.is_in_place():
+            return
+        try:
+            if not self._claim.renew_folder():
+                self.stop(StopMode.DRAIN, reason="another daemon holds the lock of our folder")
+                return
+            for path, rights in reversed(self._paths.items()):
+                self._listen_again(path, rights)
+        except SidecarError as error:
+            self._report(error.message)
+        else:
+            log.warning("published %s again: its name was gone", self._claim.socket)
+            self._trouble = ""
+
+    def _listen_again(self, path: str, rights: Rights) -> None:
+        """A new socket for a lost name; who had connected to the old one is served."""
+        old = self._listeners[rights]
+        if old.published() is not None:
+            return
+        self._listen(path, rights)
+        self._acceptor.accept_queued(old.sock)
+        self._acceptor.remove(old.sock)
+        old.close()
+
+    def _report(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.warning("the socket cannot be published again, trying on: %s", trouble)
+            self._trouble = trouble
+
+    def _leave_if_idle(self) -> None:
+        now_s = time.monotonic()
+        if self._acceptor.accepted != self._accepted_before:
+            self._accepted_before = self._acceptor.accepted
+            self._idle.touch(now_s)
+        idle = not (self._acceptor.opening or self._acceptor.short or self._clients() or self._busy())
+        if not self._idle.due(idle=idle, now_s=now_s):
+            return
+        # No await from here on: between the last accept and the close nobody can come unseen, and who connects later than
+        # the rename either finds no name (and starts the next daemon) or is reset before its hello (and reconnects).
+        listeners = self._listeners.values()
+        for listener in listeners:
+            listener.withdraw()
+        if sum(self._acceptor.accept_queued(listener.sock) for listener in listeners):
+            for listener in listeners:
+                listener.restore()
+        else:
+            self.stop(StopMode.NOW, reason="idle")
+
+    def _withdraw(self) -> None:
+        for listener in self._listeners.values():
+            self._acceptor.remove(listener.sock)
+            listener.close()
+        self._listeners.clear()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self.stop(StopMode.NOW if self._stop is not None else StopMode.DRAIN, reason=signal.Signals(number).name)
+
+    async def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._withdraw()
+        await self._acceptor.close()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with suppress(ValueError):
+                loop.remove_signal_handler(number)
