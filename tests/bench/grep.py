@@ -1,0 +1,89 @@
+"""Native grep, the whole round trip through an open connection, against `rg` with as many threads.
+
+Equal results come first: the same files and lines as `rg` prints. Then A and B take turns; rg's output goes into a pipe that is drained.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.bench import corpus
+from tests.bench.daemon import Daemon
+from tests.bench.load import Link
+from tests.bench.rows import Row, main, ratio
+
+ROUNDS = 15
+THREADS = os.cpu_count() or 1
+EVERYTHING = {"limit": 2**32 - 1, "maxBytes": 2**32 - 1}
+PATTERNS = {"a rare word": "asyncio.shield", "a regex": r"def \w+_\w+_handler\b", "a common word": "yield"}
+RG = ["rg", "--no-config", "-n", "--no-heading", "--color=never", f"-j{THREADS}"]
+
+
+def rg(tree: Path, pattern: str) -> bytes:
+    """What rg prints."""
+    return subprocess.run([*RG, "-e", pattern, "."], cwd=tree, capture_output=True, check=True).stdout
+
+
+def timed_rg(tree: Path, pattern: str) -> float:
+    """Seconds of one rg, from its start to its end."""
+    started = time.perf_counter()
+    rg(tree, pattern)
+    return time.perf_counter() - started
+
+
+def args(tree: Path, pattern: str, **more: Any) -> dict[str, Any]:
+    """The params of one grep."""
+    return {"root": str(tree), "pattern": pattern, **EVERYTHING, **more}
+
+
+def check_equal(link: Link, tree: Path, pattern: str) -> int:
+    """The number of matches; raises AssertionError when the two sides differ."""
+    ours = {(match["path"], match["line"]) for match in link.call("sidecar/grep", args(tree, pattern))["matches"]}
+    lines = (line.split(":", 2) for line in rg(tree, pattern).decode(errors="replace").splitlines())
+    theirs = {(path.removeprefix("./"), int(number)) for path, number, _ in lines}
+    assert ours == theirs, f"{pattern}: {len(ours ^ theirs)} lines differ"
+    return len(ours)
+
+
+def compare(link: Link, tree: Path, label: str, pattern: str, bound: float, **more: Any) -> Row:
+    """One row: ours and rg's, taking turns."""
+    found = check_equal(link, tree, pattern)
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(link.timed("sidecar/grep", args(tree, pattern, **more))[0] * 1e3)
+        theirs.append(timed_rg(tree, pattern) * 1e3)
+    return ratio(f"grep, {label}", ours, theirs, "ms", bound, f"{found} matches, {THREADS} threads")
+
+
+def first_matches(link: Link, tree: Path, pattern: str) -> Row:
+    """50 matches of a common word, against all of rg's."""
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        seconds, body = link.timed("sidecar/grep", {"root": str(tree), "pattern": pattern, "limit": 50, "order": "any"})
+        assert len(json.loads(body)["result"]["matches"]) == 50
+        ours.append(seconds * 1e3)
+        theirs.append(timed_rg(tree, pattern) * 1e3)
+    return ratio("grep, first 50 matches of a common word, order any, of rg's total", ours, theirs, "ms", 0.1)
+
+
+def measure() -> list[Row]:
+    """All rows of this group."""
+    large, small = corpus.large(), corpus.small()
+    many = f"{corpus.count(large)} files"
+    with Daemon() as daemon:
+        link = daemon.link()
+        rows = [compare(link, large, f"{many}, order any, {name}", pattern, 1.1, order="any") for name, pattern in PATTERNS.items()]
+        rows += [compare(link, large, f"{many}, path order, {name}", pattern, 1.3) for name, pattern in PATTERNS.items()]
+        rows += [compare(link, small, f"500 files, {name}", pattern, 0.6, order="any") for name, pattern in list(PATTERNS.items())[:1]]
+        rows.append(first_matches(link, large, "self"))
+        link.close()
+    return rows
+
+
+if __name__ == "__main__":
+    main(measure)
