@@ -11,7 +11,8 @@ How `app.py` composes it (blocking steps first, before there is a loop):
     await server.serve_until_stopped(drain)             # `drain(stop)`: finish or end what runs, flush, close connections
     claim.release()                                     # the very last step, after the journal is closed
 
-A `SidecarError` on the way goes to `pipe.failed(error)`. `sidecar/stop` is answered after `server.stop(...)` returned, `sidecar/publish` is `server.publish()`.
+A `SidecarError` on the way goes to `pipe.failed(error)`. `sidecar/stop` is answered after `server.stop(...)` returned;
+`sidecar/publish` is `await server.publish()`.
 """
 
 from __future__ import annotations
@@ -22,14 +23,13 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
-from sidecar.client import address
-from sidecar.daemon import publish
 from sidecar.daemon.acceptor import Acceptor
 from sidecar.daemon.idle import IdleClock
 from sidecar.daemon.locks import Claim
+from sidecar.daemon.names import Names, Seen
+from sidecar.daemon.publish import Listener
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.spec import Rights
 from sidecar.errors import SidecarError
@@ -38,6 +38,7 @@ from sidecar.errors import SidecarError
 TICK_S = 1.0
 DRAIN_S = 30.0
 NOW_S = 2.0  # enough to flush the answers that exist and to kill what we started
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger(__name__)
 
@@ -87,12 +88,12 @@ class Server:
         self._clients = clients
         self._busy = busy
         self._tick_s = tick_s
-        self._paths = {claim.socket: Rights.FULL, address.reader_path(claim.socket): Rights.READER}
-        self._listeners: dict[Rights, publish.Listener] = {}
+        self._names = Names(claim)
+        self._renewing = asyncio.Lock()  # the tick and a starter's `sidecar/publish` may meet
         self._acceptor = Acceptor(make_connection, clients, client_limit)
         self._idle = IdleClock(idle_exit_s, time.monotonic())
         self._accepted_before = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -109,21 +110,18 @@ class Server:
         return self._acceptor.refused
 
     async def start(self) -> None:
-        """Publish both sockets, the reader's first: who finds the daemon finds both.
+        """Publish both sockets; before this nobody is served, so it may block.
 
         Raises:
             SidecarError: a name is taken, or cannot be written.
         """
-        try:
-            for path, rights in reversed(self._paths.items()):
-                self._listen(path, rights)
-        except SidecarError:
-            await self._close()
-            raise
+        self._names.publish()
+        for rights, listener in self._names.listeners.items():
+            self._acceptor.add(listener.sock, rights)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
-        self._timer = loop.call_later(self._tick_s, self._tick)
+        self._watching = loop.create_task(self._watch())
 
     async def serve_until_stopped(self, drain: Callable[[Stop], Awaitable[None]]) -> Stop:
         """Serve until `stop`; then let `drain` finish until the stop's deadline, or until a second stop says `now`."""
@@ -159,51 +157,47 @@ class Server:
         self._withdraw()
         self._stopped.set()
 
-    def publish(self) -> dict[str, object]:
+    async def publish(self) -> dict[str, object]:
         """Publish again what is missing under its name; answers `sidecar/publish`, which a starter sends that finds the state owned."""
-        if self._stop is None:
-            self._look_after()
+        await self._look_after()
         return {"socket": self._claim.socket, "pid": self._claim.owner.pid, "stopping": self._stop is not None}
 
-    def _listen(self, path: str, rights: Rights) -> None:
-        listener = publish.publish(path)
-        self._listeners[rights] = listener
-        self._acceptor.add(listener.sock, rights)
+    async def _watch(self) -> None:
+        while self._stop is None:
+            await asyncio.sleep(self._tick_s)
+            await self._look_after()
+            self._leave_if_idle()
 
-    def _tick(self) -> None:
-        if self._stop is not None:
-            return
-        self._look_after()
-        self._leave_if_idle()
-        if self._stop is None:
-            self._timer = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
-
-    def _look_after(self) -> None:
+    async def _look_after(self) -> None:
         """A name that is gone comes back; where another's stands we have lost, and go (design 3.2)."""
-        seen = [listener.published() for listener in self._listeners.values()]
-        if False in seen:
-            self.stop(StopMode.DRAIN, reason="another socket stands under our name")
-            return
-        if None not in seen and self._claim.folder_lock.is_in_place():
-            return
+        async with self._renewing:
+            seen = self._names.look() if self._stop is None else Seen.OURS
+            if seen is Seen.LOST:
+                self.stop(StopMode.DRAIN, reason="another socket stands under our name")
+            elif seen is Seen.GONE:
+                await self._renew()
+
+    async def _renew(self) -> None:
         try:
-            if not self._claim.renew_folder():
-                self.stop(StopMode.DRAIN, reason="another daemon holds the lock of our folder")
-                return
-            for path, rights in reversed(self._paths.items()):
-                self._listen_again(path, rights)
+            renewed = await asyncio.to_thread(self._names.renew)  # opens, binds and connects: not on the loop
         except SidecarError as error:
             self._report(error.message)
-        else:
-            log.warning("published %s again: its name was gone", self._claim.socket)
-            self._trouble = ""
-
-    def _listen_again(self, path: str, rights: Rights) -> None:
-        """A new socket for a lost name; who had connected to the old one is served."""
-        old = self._listeners[rights]
-        if old.published() is not None:
             return
-        self._listen(path, rights)
+        if renewed is None:
+            self.stop(StopMode.DRAIN, reason="another daemon holds the lock of our folder")
+            return
+        for rights, listener in renewed.items():
+            self._replace(rights, listener)
+        log.warning("published %s again: its name was gone", self._claim.socket)
+        self._trouble = ""
+
+    def _replace(self, rights: Rights, listener: Listener) -> None:
+        """A new socket for a lost name; who had connected to the old one is served."""
+        if self._stop is not None:
+            listener.close()
+            return
+        self._acceptor.add(listener.sock, rights)
+        old = self._names.replace(rights, listener)
         self._acceptor.accept_queued(old.sock)
         self._acceptor.remove(old.sock)
         old.close()
@@ -214,6 +208,8 @@ class Server:
             self._trouble = trouble
 
     def _leave_if_idle(self) -> None:
+        if self._stop is not None:
+            return
         now_s = time.monotonic()
         if self._acceptor.accepted != self._accepted_before:
             self._accepted_before = self._acceptor.accepted
@@ -223,30 +219,25 @@ class Server:
             return
         # No await from here on: between the last accept and the close nobody can come unseen, and who connects later than
         # the rename either finds no name (and starts the next daemon) or is reset before its hello (and reconnects).
-        listeners = self._listeners.values()
-        for listener in listeners:
-            listener.withdraw()
-        if sum(self._acceptor.accept_queued(listener.sock) for listener in listeners):
-            for listener in listeners:
-                listener.restore()
+        self._names.withdraw()
+        if sum([self._acceptor.accept_queued(listener.sock) for listener in self._names.listeners.values()]):
+            self._names.restore()
         else:
             self.stop(StopMode.NOW, reason="idle")
 
     def _withdraw(self) -> None:
-        for listener in self._listeners.values():
+        for listener in self._names.listeners.values():
             self._acceptor.remove(listener.sock)
-            listener.close()
-        self._listeners.clear()
+        self._names.close()
 
     def _on_signal(self, number: signal.Signals) -> None:
         self.stop(StopMode.NOW if self._stop is not None else StopMode.DRAIN, reason=signal.Signals(number).name)
 
     async def _close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         self._withdraw()
         await self._acceptor.close()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            with suppress(ValueError):
-                loop.remove_signal_handler(number)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
