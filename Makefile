@@ -42,6 +42,7 @@ test-long: build $(STAMPS)/test ## the same with many more random examples and t
 
 check: build $(STAMPS)/check ## lint, types, layers, Rust lint and format, stub against binary, generated documents
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(CARGO) fmt --manifest-path native_rs/Cargo.toml --check

@@ -1,6 +1,6 @@
 """The daemon under measurement: the real one by its composition root, with the tools of `extra_tools` beside its own.
 
-    python -m tests.bench.daemon_main [arguments of sidecar run]
+python -m tests.bench.daemon_main [arguments of sidecar run]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A 1 kHz heartbeat: how late a loop gets to it. Runs inside the daemon under test and, as the yardstick, in an empty uvloop.
 
-    python -m tests.bench.heartbeat      lines on standard input: start | stop; `stop` answers with one JSON line
+python -m tests.bench.heartbeat      lines on standard input: start | stop; `stop` answers with one JSON line
 """
 
 from __future__ import annotations
