@@ -178,7 +178,7 @@ def connect(
     """
     path = path or address.socket_path(env)
     for attempt in (1, 2):
-        client = Client(_dial_or_start(path, env, start), on_notification)
+        client = Client(dial_or_start(path, env, start), on_notification)
         try:
             client.greet(**(hello or {}))
         except (ConnectionEnded, ShuttingDown):
@@ -224,7 +224,7 @@ def dial(path: str, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
             return sock
 
 
-def _dial_or_start(path: str, env: Mapping[str, str], start: bool) -> socket.socket:
+def dial_or_start(path: str, env: Mapping[str, str], start: bool) -> socket.socket:
     try:
         return dial(path)
     except (ConnectionRefusedError, FileNotFoundError) as error:

@@ -1,0 +1,65 @@
+"""`sidecar status`: what the daemon does right now."""
+
+from __future__ import annotations
+
+from sidecar.cli import output
+from sidecar.client import ndjson
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from typing import Any
+
+HELP = "show what the daemon does"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print the reply's result")
+    parser.add_argument("--watch", action="store_true", help="show it again every second")
+
+
+def quick(words: list[str]) -> dict[str, bool] | None:
+    """The options, where there is at most --json."""
+    return {"as_json": bool(words)} if words in ([], ["--json"]) else None
+
+
+def run(as_json: bool = False, watch: bool = False) -> int:
+    """Print it once, or again and again until interrupted."""
+    with ndjson.connect() as client:
+        while True:
+            status = client.request("sidecar/status")
+            if as_json:
+                output.write_json(status)
+            else:
+                output.write(("\x1b[H\x1b[2J" if watch and output.on_terminal() else "") + text(status, client.hello))
+            if not watch:
+                return 0
+            output.flush()
+            _pause()
+
+
+def text(status: dict[str, Any], hello: dict[str, Any]) -> str:
+    """The status for people; what a daemon of another version does not tell is left out."""
+    rows = [("daemon", f"pid {hello.get('pid')}, {hello.get('server', {}).get('version')}, {hello.get('socket')}")]
+    rows += [("uptime", _duration(status["uptimeMs"] / 1e3))] if "uptimeMs" in status else []
+    rows += [("clients", str(status["clients"]))] if isinstance(status.get("clients"), int) else []
+    rows += [(f"lane {lane['name']}", _lane(lane)) for lane in status.get("lanes", [])]
+    lag = status.get("loopLag") or {}
+    rows += [("loop lag", "  ".join(f"{name} {lag[name]} ms" for name in ("p50", "p99", "p999", "max") if lag.get(name) is not None))] if lag else []
+    return output.aligned(rows)
+
+
+def _lane(lane: dict[str, Any]) -> str:
+    return f"{lane['running']} of {lane['limit']} running, {lane['queued']} queued, {lane['rejected']} rejected"
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(int(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+def _pause() -> None:
+    import time
+
+    time.sleep(1)
