@@ -8,10 +8,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 from collections.abc import Iterator
 
 _PR_SET_CHILD_SUBREAPER = 36
+
+END_MS = 100
+"""Milliseconds that one round of KILL waits for one process; an uninterruptible sleep is left to the next round."""
 
 
 def become_subreaper() -> bool:
@@ -78,15 +82,29 @@ def processes_of(run_ids: set[str]) -> Iterator[tuple[int, int]]:
             os.close(pidfd)
 
 
-def kill_runs(run_ids: set[str]) -> list[int]:
-    """One round of KILL for every process whose environment names one of the runs; the pids that were there."""
-    killed = []
-    for pid, pidfd in processes_of(run_ids):
+def kill_runs(run_ids: set[str]) -> int:
+    """One round: KILL every process whose environment names one of the runs, wait until they are dead, reap our own.
+
+    Returns how many there were; the caller makes rounds until there are none, as they may have forked.
+    """
+    found = [pidfd for _, pidfd in processes_of(run_ids)]
+    for pidfd in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    for pidfd in found:
+        _await_end(pidfd)
+    for pidfd in found:
+        # Only now: the last of them to die has made the others our children.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
         os.close(pidfd)
-        killed.append(pid)
-    return killed
+    return len(found)
+
+
+def _await_end(pidfd: int) -> None:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll(END_MS)
 
 
 def children() -> list[int]:
@@ -98,21 +116,16 @@ def children() -> list[int]:
     return found
 
 
-def reap_session(session: int) -> None:
-    """Kill and reap what a dead supervisor left to us, its subreaper: our children of that session.
+def kill_session(session: int) -> int:
+    """Kill and reap what a dead supervisor left to us, its subreaper: our children of that session; how many there were.
 
     Nothing else of ours is in it: what we start has our session or one of its own. A number cannot be reused while
     its process is our unreaped child, so these pids are proven.
     """
-    for pid in children():
-        fields = stat_fields(pid)
-        if fields is not None and int(fields[3]) == session:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-            reap(pid)
-
-
-def reap(pid: int) -> None:
-    """Take the exit status of one process if it is our child and has ended."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    found = [pid for pid in children() if (fields := stat_fields(pid)) is not None and int(fields[3]) == session]
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+    return len(found)

@@ -20,8 +20,8 @@ from sidecar.errors import Failed, SidecarError
 
 STDERR_TAIL_BYTES = 65536
 
-BURY_ROUNDS = 200
-"""Rounds of KILL over a dead supervisor's tree: each takes a scan of /proc, so that a fork bomb cannot hold a spawn thread for ever."""
+BURY_ROUNDS = 50
+"""Rounds of KILL over a dead supervisor's tree: bounded, so that a fork bomb cannot hold a spawn thread for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +173,8 @@ def bury(run_id: str, session: int) -> None:
     Blocking; the daemon is a subreaper, so that what it kills here becomes its own child to reap.
     """
     for _ in range(BURY_ROUNDS):
-        killed = proc.kill_runs({run_id})
-        for pid in killed:
-            proc.reap(pid)
+        found = proc.kill_runs({run_id})
         if session:
-            proc.reap_session(session)
-        if not killed:
+            found += proc.kill_session(session)
+        if not found:
             return
