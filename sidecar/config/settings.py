@@ -61,7 +61,7 @@ class Lanes(Table, frozen=True):
     """All lanes (features A5)."""
 
     interactive: Lane = Lane(limit=64, queue=256, queue_budget_ms=10_000)
-    search: Lane = msgspec.field(default_factory=lambda: Lane(limit=max(2, cores()), queue=64, queue_budget_ms=10_000))
+    search: Lane = msgspec.field(default_factory=lambda: Lane(limit=max(4, 2 * cores()), queue=64, queue_budget_ms=10_000))
     process: Lane = Lane(limit=16, queue=128, queue_budget_ms=30_000)
     spawn: Lane = Lane(limit=8, queue=256, queue_budget_ms=30_000)
     agents: Lane = Lane(limit=64, queue=256, queue_budget_ms=30_000)

@@ -8,6 +8,7 @@ import msgspec
 
 from sidecar.daemon import status as facts
 from sidecar.daemon.core import Ask
+from sidecar.daemon.server import StopMode
 from sidecar.errors import InvalidParams
 
 
@@ -21,7 +22,7 @@ class Stop(msgspec.Struct, frozen=True, rename="camel"):
     """Params of `sidecar/stop`; `deadlineMs` bounds a drain, in milliseconds."""
 
     mode: Literal["drain", "now", "handover"] = "drain"
-    deadline_ms: float = 10_000
+    deadline_ms: float | None = None
 
 
 class Interrupt(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,17 +42,16 @@ async def doctor(ask: Ask) -> dict[str, Any]:
     return await facts.doctor(ask.core, deep=ask.params.deep)
 
 
-async def stop(ask: Ask) -> dict[str, Any]:
+def stop(ask: Ask) -> dict[str, Any]:
     """Answer `sidecar/stop`: the socket's path is gone before the answer is sent."""
     params: Stop = ask.params
-    await ask.core.server.stop(params.mode, deadline_s=params.deadline_ms / 1e3)
+    ask.core.server.stop(StopMode(params.mode), None if params.deadline_ms is None else params.deadline_ms / 1e3)
     return {"stopping": True, "pid": ask.core.identity["pid"]}
 
 
 async def publish(ask: Ask) -> dict[str, Any]:
     """Answer `sidecar/publish`."""
-    await ask.core.server.publish()
-    return {"socket": ask.core.identity["socket"]}
+    return await ask.core.server.publish()
 
 
 def interrupt(ask: Ask) -> dict[str, Any]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sidecar.daemon.sessions import Sessions
     from sidecar.engine.lag import LagGuard
     from sidecar.engine.lanes import Lanes
+    from sidecar.engine.pool import NativePool
     from sidecar.engine.process import Processes
     from sidecar.engine.runner import Runner
     from sidecar.langs.documents import Documents
@@ -42,6 +43,7 @@ class Core:
     lanes: Lanes
     lag: LagGuard
     runner: Runner
+    pool: NativePool
     processes: Processes
     documents: Documents
     hub: Hub

@@ -19,12 +19,13 @@ from sidecar.trace import Trace
 
 if TYPE_CHECKING:
     from sidecar.daemon.connection import Connection
-    from sidecar.wire.peer import Notification, Request
+    from sidecar.wire.messages import Notification, Reply, Request
 
 log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _common = msgspec.json.Decoder(Common)
 _EMPTY = msgspec.Raw(b"{}")
+_NULL = msgspec.Raw(b"null")
 
 Key = tuple[str, "int | str"]
 
@@ -38,6 +39,7 @@ class Dispatcher:
         self._leaving = False
         self._most_per_client = core.config.limits.in_flight
         self._per_client: dict[str, int] = {}
+        self._deserted = asyncio.Event()
 
     @property
     def busy(self) -> int:
@@ -47,6 +49,7 @@ class Dispatcher:
     def on_open(self, connection: Connection) -> None:
         """A client has connected."""
         self._core.connections[connection.id] = connection
+        self._deserted.clear()
 
     def on_disconnect(self, connection: Connection, reason: str) -> None:
         """A client has gone: its requests are cancelled, its buffers forgotten; nothing else is its own."""
@@ -57,7 +60,12 @@ class Dispatcher:
         core.documents.drop_client(connection.id)
         core.subscriptions.drop(connection.id)
         core.sessions.leave(connection.session, connection.id)
-        core.counters[f"disconnect.{reason}"] += 1
+        if not core.connections:
+            self._deserted.set()
+
+    def on_reply(self, connection: Connection, reply: Reply) -> None:
+        """The daemon asks its clients nothing yet."""
+        self._core.counters["unexpectedReplies"] += 1
 
     def on_cancel(self, connection: Connection, request_id: int | str) -> None:
         """`$/cancelRequest`: answered at once; what the work still yields is dropped."""
@@ -74,16 +82,18 @@ class Dispatcher:
         keys = [key for key in self._tasks if key[0] in chosen and request_id in (None, key[1])]
         return sum(self._end(chosen[name], asked, Interrupted("interrupted", hint="Ask again if you still need it.")) for name, asked in keys)
 
+    async def deserted(self) -> None:
+        """Wait until no client is connected."""
+        if self._core.connections:
+            await self._deserted.wait()
+
     async def drain(self, deadline_s: float) -> None:
         """Take nothing new, let what runs finish for `deadline_s` seconds, then end it with `shuttingDown`."""
         self._leaving = True
-        others = [task for task in self._tasks.values() if task is not asyncio.current_task()]
-        if others and deadline_s > 0:
-            await asyncio.wait(others, timeout=deadline_s)
+        if self._tasks and deadline_s > 0:
+            await asyncio.wait(self._tasks.values(), timeout=deadline_s)
         for name, request_id in list(self._tasks):
-            connection = self._core.connections.get(name)
-            if connection is not None and self._tasks[name, request_id] is not asyncio.current_task():
-                self._end(connection, request_id, ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon."))
+            self._end(self._core.connections[name], request_id, _shutting_down())
 
     def on_notification(self, connection: Connection, notification: Notification) -> None:
         """A message that gets no answer; one that cannot be used is logged and counted."""
@@ -119,12 +129,12 @@ class Dispatcher:
 
     def _ask(self, connection: Connection, request: Request, method: Method) -> Ask:
         if self._leaving and not method.inline:
-            raise ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
+            raise _shutting_down()
         if connection.rights is Rights.READER and not method.reader_may:
             raise Forbidden(f"{method.name} is not served on the read-only socket", hint="Connect to the full socket.")
         if not method.inline and self._per_client.get(connection.id, 0) >= self._most_per_client:
             raise Overloaded(f"{self._most_per_client} requests of this client are unanswered", hint="Wait for answers before you send more.", retry_after_ms=50)
-        raw = request.params or _EMPTY
+        raw = _EMPTY if request.params == _NULL else request.params
         return Ask(self._core, connection, request.id, raw, decode(method.decoder, raw), Trace(time.monotonic()))
 
     def _start(self, ask: Ask, method: Method) -> None:
@@ -162,6 +172,10 @@ class Dispatcher:
         connection.fail(request_id, error)
         task.cancel()
         return True
+
+
+def _shutting_down() -> ShuttingDown:
+    return ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
 
 
 async def _within(method: Method, ask: Ask) -> Any:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from sidecar.errors import InvalidParams
 
-if TYPE_CHECKING:
-    from sidecar.daemon.connection import Connection
-
 _encode = msgspec.json.Encoder().encode
 MOST_PATTERNS = 64
+
+
+class Receiver(Protocol):
+    """What an event is sent to."""
+
+    def notify(self, method: str, params: bytes) -> None:
+        """Take one notification; `params` is JSON."""
 
 
 class Subscribe(msgspec.Struct, frozen=True, rename="camel"):
@@ -24,7 +28,7 @@ class Subscribe(msgspec.Struct, frozen=True, rename="camel"):
     since: int | None = None
     cursor: str | None = None
     journal_id: str | None = None
-    kinds: list[str] = ["*"]
+    kinds: list[str] = msgspec.field(default_factory=lambda: ["*"])
     thread_ids: list[str] | None = None
 
 
@@ -40,7 +44,7 @@ class Subscriptions:
 
     head = 0
 
-    def __init__(self, connections: Mapping[str, Connection], journal_id: str) -> None:
+    def __init__(self, connections: Mapping[str, Receiver], journal_id: str) -> None:
         self._connections = connections
         self._journal_id = journal_id
         self._wanted: dict[str, Subscribe] = {}

@@ -70,7 +70,7 @@ def _clients(core: Core) -> list[dict[str, Any]]:
             "root": one.root,
             "pid": one.peer_pid,
             "readOnly": one.rights is Rights.READER,
-            "queuedBytes": one.queued_bytes,
+            "queuedBytes": one.pending_bytes,
         }
         for one in core.connections.values()
     ]
