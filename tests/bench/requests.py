@@ -17,7 +17,7 @@ from tests.bench.load import cpu_s, one_by_one, windowed
 from tests.bench.rows import Row, main, ratio
 
 ROUNDS, TOTAL, WINDOW = 15, 4000, 32
-STATUS = ("sidecar/status", {})
+PING = ("sidecar/ping", {})
 NOOP = ("sidecar/tools/call", {"tool": "noop", "args": {}})
 
 
@@ -63,19 +63,19 @@ def measure() -> list[Row]:
     rows = []
     with Daemon() as daemon:
         link = daemon.link()
-        replies = {STATUS[0]: link.call(*STATUS), NOOP[0]: link.call(*NOOP)}
+        replies = {PING[0]: link.call(*PING), NOOP[0]: link.call(*NOOP)}
         link.close()
         with peer(replies) as (path, pid):
             pinned(daemon.pid, 0)
             pinned(pid, 0)
             os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-            for label, (method, params), bound in (("answered inline (sidecar/status)", STATUS, 1 / 25), ("through the runner (a no-op tool)", NOOP, 1 / 8)):
+            for label, (method, params), bound in (("answered inline (sidecar/ping)", PING, 1 / 25), ("through the runner (a no-op tool)", NOOP, 1 / 8)):
                 ours, theirs = alternate(
                     ROUNDS, lambda m=method, p=params: cpu_us(daemon.socket, daemon.pid, m, p), lambda m=method, p=params: cpu_us(path, pid, m, p)
                 )
                 size = len(json.dumps(replies[method]))
                 rows.append(ratio(f"server CPU a request, window {WINDOW}, {label}", ours, theirs, "us", bound, f"reply of {size} bytes"))
-            for label, (method, params) in (("sidecar/status", STATUS), ("a no-op tool", NOOP)):
+            for label, (method, params) in (("sidecar/ping", PING), ("a no-op tool", NOOP)):
                 mine, other = [], []
                 for _ in range(ROUNDS):
                     mine += one_by_one(daemon.socket, method, params, 200)
