@@ -96,10 +96,10 @@ def spawn(path: str, env: Mapping[str, str], ends_at: float, argv: Sequence[str]
     log_path = os.path.join(state, START_LOG)
     reading, writing = os.pipe()
     try:
-        child = _spawn_process(path, state, env, argv, writing, log_path)
-    finally:
-        os.close(writing)
-    try:
+        try:
+            child = _spawn_process(path, state, env, argv, writing, log_path)
+        finally:
+            os.close(writing)
         line = _read_line(reading, ends_at)
     finally:
         os.close(reading)

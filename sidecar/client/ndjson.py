@@ -225,6 +225,7 @@ def dial(path: str, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
 
 
 def dial_or_start(path: str, env: Mapping[str, str], start: bool) -> socket.socket:
+    """Connect to `path`, after having started a daemon there if none listens and `start` and `env` allow it; raises as `connect` does."""
     try:
         return dial(path)
     except (ConnectionRefusedError, FileNotFoundError) as error:
