@@ -19,12 +19,13 @@ import uvloop
 import sidecar
 from sidecar import config, native
 from sidecar.client import address
-from sidecar.daemon import journal_id, locks, logfile, lsp
+from sidecar.daemon import hello, journal_id, locks, logfile
 from sidecar.daemon.closewatch import CloseWatch
 from sidecar.daemon.connection import Connection
 from sidecar.daemon.core import Core
 from sidecar.daemon.dispatch import Dispatcher
 from sidecar.daemon.events import Subscriptions
+from sidecar.daemon.lsp import Editors
 from sidecar.daemon.outbox import OutboxLimits
 from sidecar.daemon.server import Server, Stop
 from sidecar.daemon.sessions import Sessions
@@ -33,7 +34,8 @@ from sidecar.engine import adoption
 from sidecar.engine.lag import LagGuard
 from sidecar.engine.lanes import LaneLimits, Lanes
 from sidecar.engine.pool import NativePool
-from sidecar.engine.process import Processes, become_subreaper
+from sidecar.engine.proc import become_subreaper
+from sidecar.engine.process import Processes
 from sidecar.engine.runner import Runner
 from sidecar.engine.spec import LaneName, Ports, Rights, ToolSpec
 from sidecar.errors import SidecarError
@@ -65,30 +67,32 @@ def run(pipe: StartupPipe, flags: Mapping[str, str], extra_tools: Iterable[ToolS
         return 0
     listener = logfile.configure(state_dir, settings.daemon.log_level)
     try:
-        uvloop.run(_serve(settings, claim, pipe, extra_tools))
+        become_subreaper()
+        adoption.adopt(Path(state_dir))
+        journal = journal_id.journal_id(state_dir)
+        uvloop.run(_serve(settings, claim, journal, pipe, extra_tools))
+    except SidecarError as error:
+        pipe.failed(error)
+        raise
     finally:
         listener.stop()
         claim.release()
     return 0
 
 
-async def _serve(settings: config.Config, claim: locks.Claim, pipe: StartupPipe, extra_tools: Iterable[ToolSpec[Any]]) -> None:
-    try:
-        core = _built(settings, claim, extra_tools)
-        watch = CloseWatch(asyncio.get_running_loop())
-        limits = OutboxLimits(queued_bytes=settings.limits.outbox_bytes)
-        core.server = Server(
-            claim,
-            idle_exit_s=settings.daemon.idle_exit_s,
-            client_limit=settings.limits.clients,
-            make_connection=lambda rights: Connection(core.dispatcher, rights, watch, core.counters, limits),
-            clients=lambda: len(core.connections),
-            busy=lambda: bool(core.dispatcher.busy),
-        )
-        await core.server.start()
-    except SidecarError as error:
-        pipe.failed(error)
-        raise
+async def _serve(settings: config.Config, claim: locks.Claim, journal: str, pipe: StartupPipe, extra_tools: Iterable[ToolSpec[Any]]) -> None:
+    core = _built(settings, claim, journal, extra_tools)
+    watch = CloseWatch(asyncio.get_running_loop())
+    limits = OutboxLimits(queued_bytes=settings.limits.outbox_bytes)
+    core.server = Server(
+        claim,
+        idle_exit_s=settings.daemon.idle_exit_s,
+        client_limit=settings.limits.clients,
+        make_connection=lambda rights: Connection(core.dispatcher, rights, watch, core.counters, limits),
+        clients=lambda: len(core.connections),
+        busy=lambda: bool(core.dispatcher.busy),
+    )
+    await core.server.start()
     _settle()
     pipe.ready()
     log.info("serving %s, version %s, pid %d", claim.socket, sidecar.__version__, os.getpid())
@@ -98,19 +102,15 @@ async def _serve(settings: config.Config, claim: locks.Claim, pipe: StartupPipe,
     core.lag.close()
 
 
-def _built(settings: config.Config, claim: locks.Claim, extra_tools: Iterable[ToolSpec[Any]]) -> Core:
-    state_dir = Path(claim.state_dir)
-    become_subreaper()
-    adoption.adopt(state_dir)
+def _built(settings: config.Config, claim: locks.Claim, journal: str, extra_tools: Iterable[ToolSpec[Any]]) -> Core:
     counters = Counters()
     lanes = Lanes({name: _limits(getattr(settings.lanes, name)) for name in LaneName})
     if native.available():
         native.configure(settings.native.threads)
     pool = NativePool(settings.lanes.search.limit, counters)
-    processes = Processes(state_dir, claim.socket, spawn_threads=settings.lanes.spawn.limit)
+    processes = Processes(Path(claim.state_dir), claim.socket, spawn_threads=settings.lanes.spawn.limit)
     documents = Documents()
     connections: dict[str, Connection] = {}
-    journal = journal_id.journal_id(claim.state_dir)
     subscriptions = Subscriptions(connections, journal)
     hub = Hub(processes, documents, counters, settings.servers, on_event=subscriptions.publish)
     core = Core(
@@ -129,6 +129,7 @@ def _built(settings: config.Config, claim: locks.Claim, extra_tools: Iterable[To
         facts=ThreadPoolExecutor(1, thread_name_prefix="facts"),
         connections=connections,
     )
+    core.editors = Editors(lambda connection, said: hello.join(core, connection, said), lambda connection, root: hello.open_root(core, connection, hello.as_path(root, "folder")))
     core.dispatcher = Dispatcher(core)
     return core
 
@@ -163,7 +164,7 @@ async def _leave(core: Core, stop: Stop) -> None:
     await core.hub.stop_all()
     await core.processes.close()
     core.pool.close()
-    lsp.close()
+    core.editors.close()
     for connection in list(core.connections.values()):
         connection.close("stopping")
     # Every client gets its last answer; `serve_until_stopped` bounds the wait by the stop's deadline.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sidecar.daemon.connection import Connection
     from sidecar.daemon.dispatch import Dispatcher
     from sidecar.daemon.events import Subscriptions
+    from sidecar.daemon.lsp import Editors
     from sidecar.daemon.server import Server
     from sidecar.daemon.sessions import Sessions
     from sidecar.engine.lag import LagGuard
@@ -53,8 +54,9 @@ class Core:
     facts: ThreadPoolExecutor
     opened_roots: set[str] = field(default_factory=set)
     connections: dict[str, Connection] = field(default_factory=dict)
-    # Both know the core and are known by it; app.py closes the circle.
+    # These know the core and are known by it; app.py closes the circle.
     dispatcher: Dispatcher = field(init=False)
+    editors: Editors = field(init=False)
     server: Server = field(init=False)
 
 

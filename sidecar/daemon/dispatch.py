@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sidecar.daemon import lsp
 from sidecar.daemon.core import Ask, Common, Core, check_timeout
 from sidecar.daemon.methods import METHODS, NOTIFICATIONS, Method
 from sidecar.engine.runner import decode
@@ -99,10 +98,10 @@ class Dispatcher:
         """A message that gets no answer; one that cannot be used is logged and counted."""
         handle = NOTIFICATIONS.get(notification.method)
         if handle is None:
-            lsp.notified(connection, notification)
+            self._core.editors.notified(connection, notification)
             return
         try:
-            handle(self._core, connection, notification.params)
+            handle(self._core, connection, notification)
         except SidecarError as error:
             self._core.counters["notifications.refused"] += 1
             log.warning("%s from %s refused: %s", notification.method, connection.id, error.message)
@@ -124,7 +123,7 @@ class Dispatcher:
         self._start(ask, method)
 
     def _foreign(self, connection: Connection, request: Request) -> None:
-        if not lsp.asked(connection, request):
+        if not self._core.editors.asked(connection, request):
             connection.fail(request.id, UnknownMethod(f"there is no method {request.method!r}", hint="docs/protocol.md lists the methods."))
 
     def _ask(self, connection: Connection, request: Request, method: Method) -> Ask:

@@ -16,6 +16,7 @@ from sidecar.tools.grep import GrepArgs
 
 if TYPE_CHECKING:
     from sidecar.daemon.connection import Connection
+    from sidecar.wire.messages import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ _ROWS = (
 
 METHODS: Mapping[str, Method] = {row.name: row for row in _ROWS}
 
-NOTIFICATIONS: Mapping[str, Callable[[Core, Connection, msgspec.Raw], None]] = {
+NOTIFICATIONS: Mapping[str, Callable[[Core, Connection, Notification], None]] = {
     "textDocument/didOpen": sync.did_open,
     "textDocument/didChange": sync.did_change,
     "textDocument/didClose": sync.did_close,

@@ -12,6 +12,7 @@ import psutil
 from sidecar import native
 from sidecar.daemon.core import Core
 from sidecar.engine.spec import Rights
+from sidecar.errors import Failed
 
 
 async def status(core: Core) -> dict[str, Any]:
@@ -41,6 +42,11 @@ async def status(core: Core) -> dict[str, Any]:
         "journal": {"journalId": identity["journalId"], "head": core.subscriptions.head},
         "counters": dict(core.counters),
     } | process
+
+
+async def doctor(core: Core, *, deep: bool) -> dict[str, Any]:
+    """The result of `sidecar/doctor`."""
+    raise Failed("doctor is being wired")
 
 
 def native_stats() -> dict[str, Any]:
