@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 
 HELP = "run the daemon in the foreground"
@@ -16,7 +17,7 @@ def run(settings: list[str]) -> int:
     """Be the daemon until it is stopped."""
     from sidecar.daemon import startup
 
-    pipe = startup.begin()
+    pipe = startup.begin(os.environ)
     # Behind `begin`, which forks: nothing that starts threads may be imported before it.
     from sidecar.cli.config import flags
     from sidecar.daemon import app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import Any
 
@@ -27,7 +26,7 @@ def facts() -> dict[str, Any]:
     """What `--version --json` prints: `{version, commit, python, engines: {crate: version}}`."""
     about: dict[str, Any] = {"version": __version__, "commit": None, "python": platform.python_version(), "engines": {}}
     try:
-        built = json.loads(native.build_info())
+        built = native.build_info()
     except NotInstalled as error:
         return about | {"engines": {"native": f"not installed: {error.message}"}}
     return about | {"commit": built.get("commit"), "engines": {"native": built.get("version"), **built.get("crates", {})}}

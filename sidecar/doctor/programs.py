@@ -1,0 +1,73 @@
+"""Programs that we use: where they are, which version they say they are, and with `deep` whether a language server answers.
+
+Starts them for a moment, each in a session of its own that is killed as a whole. Blocking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sidecar import config
+
+VERSION_S = 10.0
+"""A cold Node program takes seconds on a busy machine to say its version."""
+INITIALIZE_S = 30.0
+_VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?[\w.+-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program: `path` is "" where it was not found; `error` is why it could not be asked or did not answer."""
+
+    name: str
+    path: str = ""
+    version: str = ""
+    error: str = ""
+    enabled: bool = True
+    deep: bool = False
+    hint: str = ""
+
+
+def find(name: str, argv: Sequence[str], env: Mapping[str, str]) -> Program:
+    """Where `argv[0]` is, and the version that it prints."""
+    path = shutil.which(argv[0], path=env.get("PATH"))
+    if path is None:
+        return Program(name)
+    code, said = output([path, *argv[1:]], env, VERSION_S)
+    version = _VERSION.search(said)
+    if code != 0 or version is None:
+        return Program(name, path, error=f"{' '.join(argv)} ended with {code}: {said.strip()[:200]}")
+    return Program(name, path, version[0])
+
+
+def output(argv: Sequence[str], env: Mapping[str, str], timeout_s: float, stdin: bytes = b"") -> tuple[int | str, str]:
+    """The exit code (or why there is none) and what a program printed; its whole session is killed after `timeout_s` seconds."""
+    try:
+        child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(env), start_new_session=True)
+    except OSError as error:
+        return str(error.strerror), ""
+    try:
+        said, _ = child.communicate(stdin, timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        end(child)
+        return f"no answer within {timeout_s:g} s", ""
+    return child.returncode, said.decode(errors="replace")
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Kill the child's session, and collect it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+    child.communicate()
+
+
+def servers(settings: config.Config | None, env: Mapping[str, str], *, deep: bool) -> tuple[Program, ...]:
+    """Each language server of the table, as configured."""
+    return ()

@@ -1,0 +1,37 @@
+"""The report for people: a line a check, aligned, and below what is not as it should be: why, and what to do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sidecar.doctor.outcome import Check, State
+
+MARKS = {State.OK: "ok", State.WARN: "warn", State.FAIL: "FAIL", State.SKIP: "skip"}
+COLOURS = {State.OK: "32", State.WARN: "33", State.FAIL: "1;31", State.SKIP: "2"}
+
+
+def text(checks: Sequence[Check], *, color: bool) -> str:
+    """The whole report with its last line, the sum."""
+    width = max((len(check.id) for check in checks), default=0)
+    return "".join(_lines(check, width, color=color) for check in checks) + _sum(checks) + "\n"
+
+
+def failed(checks: Sequence[Check]) -> bool:
+    """Whether anything fails; warnings are none."""
+    return any(check.state is State.FAIL for check in checks)
+
+
+def _lines(check: Check, width: int, *, color: bool) -> str:
+    mark = MARKS[check.state].ljust(4)
+    painted = f"\x1b[{COLOURS[check.state]}m{mark}\x1b[0m" if color else mark
+    lines = [f"{painted}  {check.id.ljust(width)}  {check.summary}"]
+    indent = " " * (width + 8)
+    lines += [f"{indent}why: {check.reason}"] if check.reason else []
+    lines += [f"{indent}fix: {check.fix}"] if check.fix else []
+    return "\n".join(lines) + "\n"
+
+
+def _sum(checks: Sequence[Check]) -> str:
+    words = ((State.FAIL, "failed"), (State.WARN, "warned"), (State.OK, "fine"))
+    counts = [(sum(one.state is state for one in checks), word) for state, word in words]
+    return ", ".join(f"{count} {word}" for count, word in counts if count)
