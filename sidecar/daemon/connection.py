@@ -14,8 +14,10 @@ import itertools
 import os
 import socket
 import struct
-from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from msgspec import Raw
 
 from sidecar.daemon.closewatch import CloseWatch
 from sidecar.daemon.outbox import Outbox, OutboxLimits, Trouble
@@ -26,10 +28,15 @@ from sidecar.wire.frames import FrameReader, Framing, frame
 from sidecar.wire.messages import Cancel, Dropped, Id, Notification, Rejected, Reply, Request
 from sidecar.wire.peer import Peer, refusal
 
+if TYPE_CHECKING:
+    from sidecar.daemon.lsp import EditorState
+
 SO_PEERPIDFD = 77
 """Linux 6.5: a pidfd of the peer as it was at connect(); no pid can be reused under it."""
 LINGER_S = 5.0
 """Seconds that a refused client's further input is discarded for: closing at once would break its pipe before it reads why."""
+
+_CROWDED, _HELD = 1, 2
 
 _numbers = itertools.count(1)
 
@@ -71,6 +78,7 @@ class Connection(asyncio.Protocol):
         peer_pid, peer_uid: from SO_PEERCRED, at connect; pid 0 = of another pid namespace.
         peer_pidfd: from SO_PEERPIDFD, or None where the kernel has none; ours, closed with the connection.
         session, root, encoding, env, client_name: what hello or `initialize` said; the host's to set.
+        lsp: the LSP life cycle (`daemon/lsp.py`), or None before `initialize`.
         closed: the reason once it is over, else None.
     """
 
@@ -99,10 +107,14 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._outbox: Outbox
         self._fd = -1
+        self._broken = False  # its stream cannot be read further
         self._ended = False  # the client's input has ended
         self._hung_up = False  # it has closed both directions
         self._ending = ""  # why we are closing, while what is owed is still being written
-        self._reading = True
+        self._pauses = 0  # reasons not to handle, nor read, any more input now
+        self._backlog: list[bytes] = []  # bodies of the read in which the pause began: bounded by what one read returns
+        self._linger: asyncio.TimerHandle | None = None
+        self.lsp: EditorState | None = None
 
     @property
     def framing(self) -> Framing | None:
@@ -138,6 +150,10 @@ class Connection(asyncio.Protocol):
         """Answers a request with an error; False (and counted) if it has been answered before."""
         return self._answered(self.peer.error(id, error.as_object()))
 
+    def fail_as(self, id: Id, error: Raw) -> bool:
+        """Answers a request with an error object that is JSON already."""
+        return self._answered(self.peer.error(id, error))
+
     def notify(self, method: str, params: bytes) -> None:
         """Sends a notification; `params` is JSON."""
         self.send([self.peer.notify(method, params)])
@@ -150,9 +166,15 @@ class Connection(asyncio.Protocol):
 
     def close(self, reason: str) -> None:
         """Reads no more, writes what is queued, then closes; `reason` is what `on_disconnect` gets."""
-        if self.closed is None and not self._ending:
-            self._ending = reason
-            self._outbox.close()
+        self._end(reason, self._transport.close)
+
+    def hold(self) -> None:
+        """Handles no further message of this client until `release`: what comes later waits, in order."""
+        self._pause(_HELD)
+
+    def release(self) -> None:
+        """Goes on after a `hold`, with what waited."""
+        self._go_on(_HELD)
 
     # What the loop calls
 
@@ -177,20 +199,19 @@ class Connection(asyncio.Protocol):
         if self._ending or self.closed is not None:
             return
         self._take(self._reader.feed(data))
-        if self._reader.error is not None and not self._ending:
+        if self._reader.error is not None:
             self._refuse(self._reader.error)
 
     def eof_received(self) -> bool:
         """The end of input is no disconnect: what is in flight is answered first. True keeps the transport open for it."""
         self._ended = True
-        if not self._ending and self.closed is None:
+        if self._linger is not None or self._hung_up:
+            self._drop(self._ending or "closed")
+        elif not self._ending and self.closed is None:
             self._take(self._reader.finish())
-            if self._reader.error is not None and not self._ending:
+            if self._reader.error is not None:
                 self._send_refusal(self._reader.error, None)
-        if self._hung_up:
-            self._drop("closed")
-            return False
-        self._finish_if_done()
+            self._finish_if_done()
         return True
 
     def pause_writing(self) -> None:
@@ -203,7 +224,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed or about to be."""
-        self._over(self._ending or (f"lost: {exc}" if exc else "closed"))
+        self._over(self._ending or ("lost" if exc else "closed"))
+        if self._linger is not None:
+            self._linger.cancel()
         if self.peer_pidfd is not None:
             os.close(self.peer_pidfd)
             self.peer_pidfd = None
@@ -212,8 +235,11 @@ class Connection(asyncio.Protocol):
 
     def _take(self, bodies: list[bytes]) -> None:
         host, receive = self._host, self.peer.receive
-        for body in bodies:
+        for at, body in enumerate(bodies):
             if self._ending or self.closed is not None:
+                return
+            if self._pauses:
+                self._backlog = bodies[at:]
                 return
             event = receive(body)
             if isinstance(event, Request):
@@ -244,34 +270,63 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: SidecarError) -> None:
         """One clear error, then the end: the stream cannot be read further, but what was accepted is still answered."""
+        if self._ending or self._ended or self._backlog:  # a backlog comes first
+            return
         self._counters["brokenStreams"] += 1
         self._send_refusal(error, None)
-        self._ended = True
+        self._broken = self._ended = True
         self._finish_if_done()
 
     def _finish_if_done(self) -> None:
-        if not self.peer.in_flight:
-            self.close("end of input")
+        if not self.peer.in_flight and not self._backlog:
+            self._end("broken input" if self._broken else "end of input", self._start_linger if self._broken else self._transport.close)
+
+    def _end(self, reason: str, then: Callable[[], None]) -> None:
+        if self.closed is None and not self._ending:
+            self._ending = reason
+            self._outbox.close(then)
+
+    def _start_linger(self) -> None:
+        """Shows the end to a client that may still be sending, and lets it send until it looks or `LINGER_S` have passed."""
+        self._linger = asyncio.get_running_loop().call_later(LINGER_S, self._drop, self._ending)
+        self._transport.write_eof()
 
     def _closed_by_client(self) -> None:
         """EPOLLHUP. Unread input (an ack, an `exit`) is still taken: the loop reads it, then the end, unless it does not read."""
         self._hung_up = True
-        if self._ended or not self._reading or self._ending:
-            self._drop("closed")
+        if self._ended or self._pauses or self._ending:
+            self._drop(self._ending or "closed")
 
     def _in_trouble(self, trouble: Trouble) -> None:
         self._counters[trouble.value] += 1
         self._drop(trouble.value)
 
     def _has_room(self, room: bool) -> None:
-        if self._reading is room or self._ended or self.closed is not None:
-            return
-        self._reading = room
         if room:
-            self._transport.resume_reading()
+            self._go_on(_CROWDED)
         else:
             self._counters["readingPaused"] += 1
+            self._pause(_CROWDED)
+
+    def _pause(self, why: int) -> None:
+        if not self._pauses and not self._ended and self.closed is None:
             self._transport.pause_reading()
+        self._pauses |= why
+
+    def _go_on(self, why: int) -> None:
+        if not self._pauses & why:
+            return
+        self._pauses &= ~why
+        backlog, self._backlog = self._backlog, []
+        self._take(backlog)
+        if self._pauses or self.closed is not None:
+            return
+        if not self._ended:
+            self._transport.resume_reading()
+        if self._reader.error is not None:
+            self._refuse(self._reader.error)
+        elif self._ended:
+            self._finish_if_done()
 
     def _drop(self, reason: str) -> None:
         """Ends at once; what is queued is lost."""

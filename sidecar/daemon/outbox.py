@@ -73,6 +73,7 @@ class Outbox:
         self._scheduled = self._paused = self._full = self._closing = self._dead = False
         self._progress_at = loop.time()
         self._left = 0
+        self._then: Callable[[], None] = transport.close
         self._timer: asyncio.TimerHandle | None = None
         transport.set_write_buffer_limits(high=SLICE, low=SLICE // 4)
 
@@ -114,12 +115,12 @@ class Outbox:
         if not self._scheduled:
             self._flush()
 
-    def close(self) -> None:
-        """Takes no more; closes the transport once everything has left, or drops it when the client takes nothing."""
-        self._closing = True
+    def close(self, then: Callable[[], None]) -> None:
+        """Takes no more; calls `then` once the transport has everything, or drops the client when it takes nothing."""
+        self._closing, self._then = True, then
         self._watch_progress()
-        if not self._chunks and self._current is None and not self._scheduled:
-            self._transport.close()
+        if not self._chunks and self._current is None:
+            then()
 
     def discard(self) -> None:
         """The connection is gone: nothing is written or called any more."""
@@ -162,7 +163,7 @@ class Outbox:
                 self._scheduled = True
                 self._loop.call_soon(self._flush)
         elif self._closing:
-            self._transport.close()
+            self._then()
 
     def _next_block(self) -> bytes | memoryview:
         """A slice of the big chunk in hand, or as many queued chunks as fit into one slice, joined."""
