@@ -18,7 +18,7 @@ from sidecar.errors import ConnectionEnded, Failed, Forbidden, NotFound, Overloa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Self
 
 # A busy daemon answers its hello in milliseconds, as its loop never blocks; one that is silent for ten seconds is stuck,
@@ -163,6 +163,7 @@ def connect(
     start: bool = True,
     hello: Mapping[str, Any] | None = None,
     on_notification: Callable[[str, Any], None] | None = None,
+    argv: Sequence[str] | None = None,
 ) -> Client:
     """A greeted connection to the daemon, which is started if none runs.
 
@@ -170,6 +171,7 @@ def connect(
         path: the socket; default: as protocol.md says, from `env`.
         start: start a daemon when none listens; `SIDECAR_NO_AUTOSTART=1` in `env` forbids it too.
         hello: members of the hello's params.
+        argv: the command that runs a daemon; default: this interpreter's `sidecar run`.
 
     Raises:
         NotFound: no daemon runs, and none may be started.
@@ -178,7 +180,7 @@ def connect(
     """
     path = path or address.socket_path(env)
     for attempt in (1, 2):
-        client = Client(dial_or_start(path, env, start), on_notification)
+        client = Client(dial_or_start(path, env, start, argv), on_notification)
         try:
             client.greet(**(hello or {}))
         except (ConnectionEnded, ShuttingDown):
@@ -224,7 +226,7 @@ def dial(path: str, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
             return sock
 
 
-def dial_or_start(path: str, env: Mapping[str, str], start: bool) -> socket.socket:
+def dial_or_start(path: str, env: Mapping[str, str], start: bool, argv: Sequence[str] | None = None) -> socket.socket:
     """Connect to `path`, after having started a daemon there if none listens and `start` and `env` allow it; raises as `connect` does."""
     try:
         return dial(path)
@@ -236,7 +238,7 @@ def dial_or_start(path: str, env: Mapping[str, str], start: bool) -> socket.sock
         raise explained(path, error) from error
     from sidecar.client import autostart  # only the one client that starts a daemon pays for this import
 
-    return autostart.dial_started(path, env)
+    return autostart.dial_started(path, env, argv=argv or autostart.DAEMON_ARGV)
 
 
 def explained(path: str, error: OSError) -> SidecarError:

@@ -70,7 +70,7 @@ class Server:
         make_connection: the protocol for one client with these rights.
         clients: how many connections there are.
         busy: whether anything but a connection keeps the daemon here: a request, agent, job or index build.
-        tick_s: seconds between two looks at the published names.
+        tick_s: seconds between two looks at names and idleness; default: `TICK_S`, oftener if idleness counts in less.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class Server:
         make_connection: Callable[[Rights], asyncio.BaseProtocol],
         clients: Callable[[], int],
         busy: Callable[[], bool],
-        tick_s: float = TICK_S,
+        tick_s: float | None = None,
     ) -> None:
         self._claim = claim
         self._clients = clients
         self._busy = busy
-        self._tick_s = tick_s
+        self._tick_s = tick_s or min(TICK_S, max(idle_exit_s, 0.01) if idle_exit_s else TICK_S)
         self._names = Names(claim)
         self._renewing = asyncio.Lock()  # the tick and a starter's `sidecar/publish` may meet
         self._acceptor = Acceptor(make_connection, clients, client_limit)

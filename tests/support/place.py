@@ -12,7 +12,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from sidecar.client import autostart, ndjson
+from sidecar.client import ndjson
 from tests.support import processes
 from tests.support.daemon import PROJECT
 from tests.support.waiting import PATIENCE_S, eventually_sync
@@ -51,9 +51,7 @@ class Place:
 
     def client(self, **options: object) -> ndjson.Client:
         """A greeted client of the daemon here, started if none runs."""
-        client = ndjson.Client(autostart.dial_started(str(self.socket), self.env, argv=self.argv(**options)))
-        client.greet()
-        return client
+        return ndjson.connect(env=self.env, argv=self.argv(**options))
 
     def run(self, **options: object) -> subprocess.Popen[bytes]:
         """A small daemon in the foreground, in a session of its own."""

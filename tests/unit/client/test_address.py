@@ -35,7 +35,7 @@ def test_a_relative_socket_is_made_absolute() -> None:
 def test_a_path_of_95_bytes_is_taken_and_one_of_96_is_explained() -> None:
     """The bound is in bytes, and the error says how long the path is and what to set."""
     assert address.socket_path({"SIDECAR_SOCKET": "/tmp/" + "a" * 78 + "/daemon.sock"})
-    with pytest.raises(InvalidParams, match="96 bytes.*95") as caught:
+    with pytest.raises(InvalidParams, match=r"96 bytes.*95") as caught:
         address.socket_path({"SIDECAR_SOCKET": "/tmp/" + "a" * 79 + "/daemon.sock"})
     assert "SIDECAR_SOCKET" in caught.value.hint
 

@@ -217,9 +217,9 @@ def test_a_request_is_never_sent_twice(short_tmp: Path) -> None:
         send(sock, id=read_request(sock)["id"], result={})
         assert read_request(sock)["method"] == "sidecar/batch"
 
-    with serving(short_tmp / "d", greets_then_leaves) as wrong:
-        with ndjson.connect(str(short_tmp / "d"), env=NO_START) as client, pytest.raises(ConnectionEnded):
-            client.request("sidecar/batch")
+    path = str(short_tmp / "d")
+    with serving(short_tmp / "d", greets_then_leaves) as wrong, ndjson.connect(path, env=NO_START) as client, pytest.raises(ConnectionEnded):
+        client.request("sidecar/batch")
     assert not wrong
 
 
