@@ -1,2 +1,34 @@
 //! Sidecar's native part. Only this file and `boundary.rs` name PyO3.
+
+#[cfg(feature = "python")]
+mod boundary;
+mod call;
+pub mod cancel;
+mod clip;
+mod cut;
+pub mod door;
+pub mod error;
+mod fault;
+mod frontier;
+mod grep;
+mod json;
+mod output;
+mod pattern;
+mod pool;
+mod positions;
+mod request;
+mod search;
+mod sink;
+mod stats;
 pub mod supervise;
+mod sync;
+mod text;
+mod walk;
+mod worker;
+
+#[cfg(feature = "python")]
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::boundary::{Cancel, NativeError, Text, build_info, configure, cut_sync, run, stats};
+}

@@ -1,0 +1,329 @@
+//! What a search has found so far: limits, order, and the bytes of the reply. Workers hand in files, the caller takes bytes out.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::json;
+use crate::request::{Mode, Order, Request};
+use crate::sync::lock;
+
+/// Files that may be searched ahead of the one whose turn it is (search-engine.md 5.8).
+const WINDOW: u64 = 64;
+/// Bytes that may wait for an earlier file; over it no new file is taken.
+const PARKED_BYTES: usize = 8 << 20;
+/// First flush of a stream: so many matches, or this long after the first.
+const FIRST_ITEMS: usize = 20;
+const FIRST_WAIT: Duration = Duration::from_millis(5);
+/// Later flushes.
+const NEXT_WAIT: Duration = Duration::from_millis(16);
+const NEXT_BYTES: usize = 64 << 10;
+
+/// Why a result is not whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    Limit,
+    Bytes,
+    Timeout,
+}
+
+impl Reason {
+    fn name(self) -> &'static str {
+        match self {
+            Reason::Limit => "limit",
+            Reason::Bytes => "bytes",
+            Reason::Timeout => "timeout",
+        }
+    }
+}
+
+/// Finished items of one file: JSON objects joined by commas.
+#[derive(Debug, Default)]
+pub struct Items {
+    pub bytes: Vec<u8>,
+    /// Where each item ends in `bytes`.
+    pub ends: Vec<usize>,
+}
+
+impl Items {
+    /// Forget all, keep the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The item just written to `bytes` ends here; the next one is preceded by a comma.
+    pub fn end_item(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+}
+
+/// Files that were not searched, or not to their end.
+#[derive(Debug, Default)]
+pub struct Skipped {
+    pub binary: AtomicU64,
+    pub too_large: AtomicU64,
+    pub unreadable: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    bytes: Vec<u8>,
+    /// Items in `bytes`.
+    held: usize,
+    items: u64,
+    item_bytes: u64,
+    files: u64,
+    reason: Option<Reason>,
+    turn: u64,
+    parked: BTreeMap<u64, Items>,
+    parked_bytes: usize,
+    flushed: bool,
+    first_at: Option<Instant>,
+}
+
+/// The reply in the making.
+#[derive(Debug)]
+pub struct Output {
+    inner: Mutex<Inner>,
+    full: AtomicBool,
+    pub skipped: Skipped,
+    pub searched: AtomicU64,
+    stream: bool,
+    limit: u64,
+    max_bytes: u64,
+    ordered: bool,
+}
+
+/// What handing in a file led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Handed {
+    /// The caller should look: a flush is due, or a timer must start.
+    pub notice: bool,
+    /// The window moved.
+    pub moved: bool,
+}
+
+impl Output {
+    /// An empty reply to `request`.
+    pub fn new(request: &Request) -> Output {
+        let mut bytes = Vec::new();
+        if !request.stream {
+            bytes.extend_from_slice(opening(request.mode));
+        }
+        let inner = Inner {
+            bytes,
+            held: 0,
+            items: 0,
+            item_bytes: 0,
+            files: 0,
+            reason: None,
+            turn: 0,
+            parked: BTreeMap::new(),
+            parked_bytes: 0,
+            flushed: false,
+            first_at: None,
+        };
+        Output {
+            inner: Mutex::new(inner),
+            full: AtomicBool::new(false),
+            skipped: Skipped::default(),
+            searched: AtomicU64::new(0),
+            stream: request.stream,
+            limit: request.limit,
+            max_bytes: request.max_bytes,
+            ordered: request.order == Order::Path,
+        }
+    }
+
+    /// Whether no further item will be taken.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Whether a worker may take file number `next` now.
+    pub fn is_open(&self) -> bool {
+        !self.ordered || {
+            let inner = lock(&self.inner);
+            (inner.parked.len() as u64) < WINDOW && inner.parked_bytes < PARKED_BYTES
+        }
+    }
+
+    /// Hand in a part of a file out of order; `first`: no part of it came before.
+    pub fn part(&self, items: &mut Items, first: bool) -> Handed {
+        let mut inner = lock(&self.inner);
+        let handed = self.append(&mut inner, items, first);
+        items.clear();
+        handed
+    }
+
+    /// Hand in file number `number`, whole; without items too, as its turn must pass. Takes the buffer if it has to wait.
+    pub fn file(&self, number: u64, items: &mut Items) -> Handed {
+        let mut inner = lock(&self.inner);
+        if number != inner.turn {
+            inner.parked_bytes += items.bytes.len();
+            inner.parked.insert(number, std::mem::take(items));
+            return Handed::default();
+        }
+        let mut handed = self.append(&mut inner, items, true);
+        items.clear();
+        inner.turn += 1;
+        loop {
+            let turn = inner.turn;
+            let Some(waiting) = inner.parked.remove(&turn) else {
+                break;
+            };
+            inner.parked_bytes -= waiting.bytes.len();
+            let next = self.append(&mut inner, &waiting, true);
+            handed.notice |= next.notice;
+            inner.turn += 1;
+        }
+        handed.moved = true;
+        handed
+    }
+
+    fn append(&self, inner: &mut Inner, items: &Items, first: bool) -> Handed {
+        if items.is_empty() || inner.reason.is_some() {
+            return Handed::default();
+        }
+        let (count, reason) = self.fitting(inner, items);
+        if let Some(reason) = reason {
+            inner.reason = Some(reason);
+            self.full.store(true, Ordering::SeqCst);
+        }
+        let was_empty = inner.held == 0;
+        if count > 0 {
+            if !was_empty {
+                inner.bytes.push(b',');
+            }
+            let upto = items.ends[count - 1];
+            inner.bytes.extend_from_slice(&items.bytes[..upto]);
+            inner.held += count;
+            inner.items += count as u64;
+            inner.item_bytes += upto as u64 + 1;
+            inner.files += u64::from(first);
+        }
+        if was_empty && count > 0 {
+            inner.first_at = Some(Instant::now());
+        }
+        Handed {
+            notice: self.stream && count > 0 && (was_empty || ripe(inner)),
+            moved: false,
+        }
+    }
+
+    /// How many of `items` still fit, and why not all.
+    fn fitting(&self, inner: &Inner, items: &Items) -> (usize, Option<Reason>) {
+        let by_limit =
+            (self.limit - inner.items.min(self.limit)).min(items.ends.len() as u64) as usize;
+        let room = self.max_bytes.saturating_sub(inner.item_bytes);
+        let by_bytes = items.ends.partition_point(|end| *end as u64 + 1 <= room);
+        if by_bytes < by_limit {
+            (by_bytes, Some(Reason::Bytes))
+        } else if by_limit < items.ends.len() {
+            (by_limit, Some(Reason::Limit))
+        } else {
+            (items.ends.len(), None)
+        }
+    }
+
+    /// Mark the result as cut off by the deadline, unless it was cut off before.
+    pub fn timed_out(&self) {
+        lock(&self.inner).reason.get_or_insert(Reason::Timeout);
+    }
+
+    /// When the stream's next flush is due, if one is.
+    pub fn due(&self) -> Option<Instant> {
+        let inner = lock(&self.inner);
+        if !self.stream || inner.held == 0 {
+            return None;
+        }
+        if ripe(&inner) {
+            return Some(Instant::now());
+        }
+        inner
+            .first_at
+            .map(|at| at + if inner.flushed { NEXT_WAIT } else { FIRST_WAIT })
+    }
+
+    /// The stream's next chunk, a JSON array, if its time has come or `all` shall go.
+    pub fn chunk(&self, all: bool) -> Option<Vec<u8>> {
+        let mut inner = lock(&self.inner);
+        if !self.stream || inner.held == 0 {
+            return None;
+        }
+        let wait = if inner.flushed { NEXT_WAIT } else { FIRST_WAIT };
+        if !(all || ripe(&inner) || inner.first_at.is_some_and(|at| at.elapsed() >= wait)) {
+            return None;
+        }
+        let items = std::mem::take(&mut inner.bytes);
+        inner.held = 0;
+        inner.flushed = true;
+        drop(inner);
+        let mut chunk = Vec::with_capacity(items.len() + 2);
+        chunk.push(b'[');
+        chunk.extend_from_slice(&items);
+        chunk.push(b']');
+        Some(chunk)
+    }
+
+    /// The reply's bytes: everything, or with a stream everything but the matches.
+    pub fn finish(&self) -> Vec<u8> {
+        let mut inner = lock(&self.inner);
+        let mut out = std::mem::take(&mut inner.bytes);
+        if self.stream {
+            out.clear();
+            out.push(b'{');
+        } else {
+            out.extend_from_slice(b"],");
+        }
+        out.extend_from_slice(b"\"files\":");
+        json::number(&mut out, inner.files);
+        out.extend_from_slice(b",\"filesSearched\":");
+        json::number(&mut out, self.searched.load(Ordering::SeqCst));
+        out.extend_from_slice(b",\"truncated\":");
+        out.extend_from_slice(if inner.reason.is_some() {
+            b"true"
+        } else {
+            b"false"
+        });
+        if let Some(reason) = inner.reason {
+            out.extend_from_slice(b",\"reason\":\"");
+            out.extend_from_slice(reason.name().as_bytes());
+            out.push(b'"');
+        }
+        self.skipped.write(&mut out);
+        out.push(b'}');
+        out
+    }
+}
+
+impl Skipped {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b",\"skipped\":{\"binary\":");
+        json::number(out, self.binary.load(Ordering::SeqCst));
+        out.extend_from_slice(b",\"tooLarge\":");
+        json::number(out, self.too_large.load(Ordering::SeqCst));
+        out.extend_from_slice(b",\"unreadable\":");
+        json::number(out, self.unreadable.load(Ordering::SeqCst));
+        out.push(b'}');
+    }
+}
+
+fn ripe(inner: &Inner) -> bool {
+    inner.bytes.len() >= NEXT_BYTES || (!inner.flushed && inner.held >= FIRST_ITEMS)
+}
+
+fn opening(mode: Mode) -> &'static [u8] {
+    match mode {
+        Mode::Matches => b"{\"matches\":[",
+        Mode::Files => b"{\"paths\":[",
+        Mode::Count => b"{\"counts\":[",
+    }
+}

@@ -1,0 +1,234 @@
+//! What one worker needs for one search, kept from file to file: searcher, matcher, matchers of ignore rules, buffers.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use grep_regex::RegexMatcher;
+use grep_searcher::Searcher;
+use ignore::IncrementalIgnore;
+use rustix::fs::{FileType, Mode as FileMode, OFlags};
+
+use crate::json;
+use crate::output::Items;
+use crate::pattern;
+use crate::request::{Mode, Order};
+use crate::search::Search;
+use crate::sink::{FileSink, Watch};
+use crate::stats;
+use crate::walk::Candidate;
+
+/// Files that were named are read whole up to this size, as rg maps them; larger ones are streamed (only their NULs may look different).
+const WHOLE_BYTES: u64 = 4 << 20;
+/// Unordered, a file's matches leave in parts of this size.
+const PART_BYTES: usize = 64 << 10;
+
+/// One worker's tools.
+pub struct Local {
+    searcher: Searcher,
+    matcher: RegexMatcher,
+    pub matchers: Vec<IncrementalIgnore>,
+    items: Items,
+    spans: Vec<(usize, usize)>,
+    shown: Vec<u8>,
+    head: Vec<u8>,
+    whole: Vec<u8>,
+}
+
+/// A file that polls the search before every read and counts every read as a unit of work.
+struct Polled<'s> {
+    file: File,
+    search: &'s Search,
+}
+
+impl Read for Polled<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.search.stopped(true) {
+            return Err(io::Error::other("stopped"));
+        }
+        let read = self.file.read(buffer);
+        self.search.unit_done();
+        read
+    }
+}
+
+/// The limits a single file is held to while it is searched.
+struct FileWatch<'s> {
+    search: &'s Search,
+    first: &'s mut bool,
+}
+
+impl Watch for FileWatch<'_> {
+    fn stopped(&self, thorough: bool) -> bool {
+        self.search.stopped(thorough)
+    }
+
+    fn enough(&mut self, items: &mut Items) -> bool {
+        let request = &self.search.request;
+        if request.order == Order::Any && items.bytes.len() >= PART_BYTES {
+            self.search
+                .handed(self.search.output.part(items, *self.first));
+            *self.first = false;
+            return self.search.output.is_full();
+        }
+        items.ends.len() as u64 > request.limit || items.bytes.len() as u64 > request.max_bytes
+    }
+}
+
+impl Local {
+    /// Tools for `search`.
+    pub fn new(search: &Search) -> Local {
+        Local {
+            searcher: pattern::searcher(&search.request),
+            matcher: search.matcher.clone(),
+            matchers: search.walk.matchers(),
+            items: Items::default(),
+            spans: Vec::new(),
+            shown: Vec::new(),
+            head: Vec::new(),
+            whole: Vec::new(),
+        }
+    }
+
+    /// Search one file and hand its items in.
+    pub fn search(&mut self, search: &Search, number: u64, candidate: &Candidate) {
+        let mut first = true;
+        self.items.clear();
+        search.walk.shown(candidate, &mut self.shown);
+        let path = search.walk.path(candidate.root, &candidate.rel);
+        let explicit = candidate.rel.as_os_str().is_empty();
+        match open(&path, explicit, search.walk.bounded()) {
+            Ok(file) => self.search_file(search, file, explicit, &mut first),
+            Err(_) => bump(&search.output.skipped.unreadable),
+        }
+        let handed = match search.request.order {
+            Order::Any => search.output.part(&mut self.items, first),
+            Order::Path => search.output.file(number, &mut self.items),
+        };
+        search.handed(handed);
+    }
+
+    fn search_file(&mut self, search: &Search, file: File, explicit: bool, first: &mut bool) {
+        stats::bump(&stats::FILES);
+        bump(&search.output.searched);
+        self.head.clear();
+        write_path(&mut self.head, &self.shown);
+        self.head.push(b',');
+        let binary = if explicit {
+            pattern::explicit_binary()
+        } else {
+            pattern::walked_binary()
+        };
+        self.searcher.set_binary_detection(binary);
+        let watch = FileWatch { search, first };
+        let mut sink = FileSink::new(
+            &search.request,
+            &self.matcher,
+            &self.head,
+            &mut self.items,
+            &mut self.spans,
+            watch,
+        );
+        let slice = search.walk.only_files() && read_whole(&file, search, &mut self.whole);
+        let ended = if slice {
+            self.searcher
+                .search_slice(&self.matcher, &self.whole, &mut sink)
+        } else {
+            self.searcher
+                .search_reader(&self.matcher, Polled { file, search }, &mut sink)
+        };
+        sink.close();
+        let (count, binary) = (sink.count, sink.binary);
+        tally(search, &ended, binary);
+        // `rg -c` and `-l` say nothing of a file that turned out to be binary.
+        if count > 0 && !binary && (ended.is_ok() || search.request.mode == Mode::Files) {
+            self.write_summary(search.request.mode, count);
+        }
+    }
+
+    fn write_summary(&mut self, mode: Mode, count: u64) {
+        let out = &mut self.items.bytes;
+        match mode {
+            Mode::Matches => return,
+            Mode::Files => json::string(out, &String::from_utf8_lossy(&self.shown)),
+            Mode::Count => {
+                out.push(b'{');
+                write_path(out, &self.shown);
+                if std::str::from_utf8(&self.shown).is_err() {
+                    out.extend_from_slice(b",\"path\":");
+                    json::string(out, &String::from_utf8_lossy(&self.shown));
+                }
+                out.extend_from_slice(b",\"count\":");
+                json::number(out, count);
+                out.push(b'}');
+            }
+        }
+        self.items.end_item();
+    }
+}
+
+/// Count a file that was not searched to its end. A stop of the whole search is not the file's fault.
+fn tally(search: &Search, ended: &io::Result<()>, binary: bool) {
+    if binary {
+        bump(&search.output.skipped.binary);
+    }
+    if let Err(cause) = ended {
+        // The searcher's own error (its heap limit) has no errno; a file that could not be read has one.
+        if cause.raw_os_error().is_some() {
+            bump(&search.output.skipped.unreadable);
+        } else if !search.stopped(true) {
+            bump(&search.output.skipped.too_large);
+        }
+    }
+}
+
+fn bump(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// `"path":"…"`, or `"pathBytes":"<base64>"` for a name that is not UTF-8.
+fn write_path(out: &mut Vec<u8>, shown: &[u8]) {
+    match std::str::from_utf8(shown) {
+        Ok(path) => {
+            out.extend_from_slice(b"\"path\":");
+            json::string(out, path);
+        }
+        Err(_) => {
+            out.extend_from_slice(b"\"pathBytes\":");
+            json::base64(out, shown);
+        }
+    }
+}
+
+/// Open a regular file and nothing else: a FIFO would wait for a writer, a device may never end, a socket cannot be opened.
+fn open(path: &Path, explicit: bool, bounded: bool) -> io::Result<File> {
+    if explicit && !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if bounded && !explicit {
+        flags |= OFlags::NOFOLLOW;
+    }
+    let file = rustix::fs::open(path, flags, FileMode::empty())?;
+    // What the folder listing called a file may be something else by now.
+    if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(File::from(file))
+}
+
+/// Read a small file into `whole`; false leaves it to the streaming search.
+fn read_whole(file: &File, search: &Search, whole: &mut Vec<u8>) -> bool {
+    whole.clear();
+    let small = file.metadata().is_ok_and(|meta| meta.len() <= WHOLE_BYTES);
+    let read = small
+        && file.take(WHOLE_BYTES + 1).read_to_end(whole).is_ok()
+        && whole.len() as u64 <= WHOLE_BYTES;
+    search.unit_done();
+    if small && !read {
+        // Grew meanwhile, or failed: start over, the streaming search will see the same.
+        return rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0)).is_err();
+    }
+    read
+}
