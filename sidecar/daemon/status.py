@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
 
@@ -10,9 +11,9 @@ import msgspec
 import psutil
 
 from sidecar import native
+from sidecar.daemon import locks
 from sidecar.daemon.core import Core
 from sidecar.engine.spec import Rights
-from sidecar.errors import Failed
 
 
 async def status(core: Core) -> dict[str, Any]:
@@ -45,8 +46,15 @@ async def status(core: Core) -> dict[str, Any]:
 
 
 async def doctor(core: Core, *, deep: bool) -> dict[str, Any]:
-    """The result of `sidecar/doctor`."""
-    raise Failed("doctor is being wired")
+    """The result of `sidecar/doctor`: the same checks as the command's, by the environment that this daemon runs in."""
+    now = await status(core)
+    return {"checks": await asyncio.to_thread(_checks, now, deep)}
+
+
+def _checks(now: dict[str, Any], deep: bool) -> object:
+    from sidecar.doctor import checks, facts  # imported where it is needed, in a thread, as nobody may ever ask
+
+    return msgspec.to_builtins(checks.run(facts.gather(os.environ, locks.is_held, now, deep=deep)))
 
 
 def native_stats() -> dict[str, Any]:

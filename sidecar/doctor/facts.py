@@ -21,11 +21,13 @@ import sidecar
 from sidecar import config, native
 from sidecar.client import address, ndjson
 from sidecar.doctor import programs
+from sidecar.doctor.deep import server_version
 from sidecar.doctor.programs import Program
 from sidecar.engine import supervisor
 from sidecar.engine.adoption import Fate, Found, fate_of
 from sidecar.engine.supervisor import RunFolder
-from sidecar.errors import Misconfigured, SidecarError
+from sidecar.errors import Misconfigured, NotInstalled, SidecarError
+from sidecar.langs import servers
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 
@@ -123,7 +125,7 @@ def gather(env: Mapping[str, str], is_held: Callable[[str], bool], daemon: Mappi
         native=_native(),
         supervisor=_supervisor(),
         rg=programs.find("rg", ["rg", "--version"], env),
-        servers=programs.servers(settings, env, deep=deep),
+        servers=_servers(settings, env, deep=deep),
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE),
         inotify_watches=_inotify(),
         free_bytes=_free(state),
@@ -199,6 +201,24 @@ def _settings(env: Mapping[str, str]) -> tuple[config.Config | None, tuple[str, 
         said = tuple(f"{row['where']}: {row['key']}: {row['message']}. {row['hint']}" for row in rows)
         return None, said or (f"{error.message}. {error.hint}",), ()
     return settings, (), settings.notices
+
+
+def _servers(settings: config.Config | None, env: Mapping[str, str], *, deep: bool) -> tuple[Program, ...]:
+    """Each language server as configured; where the configuration is wrong, as if there were none."""
+    overrides = settings.servers if settings else {}
+    off = tuple(Program(name, enabled=False) for name, override in overrides.items() if not override.enabled)
+    return tuple(_server(row, env, deep=deep) for row in servers.table(overrides)) + off
+
+
+def _server(row: servers.Row, env: Mapping[str, str], *, deep: bool) -> Program:
+    try:
+        argv = servers.locate(row, env.get("PATH", os.defpath))
+    except NotInstalled as error:
+        return Program(row.name, hint=error.hint)
+    if not deep:
+        return Program(row.name, argv[0])
+    version, silence = server_version(argv, {**env, **row.env})
+    return Program(row.name, argv[0], version, silence, deep=True)
 
 
 def _native() -> Native:

@@ -1,4 +1,4 @@
-"""Programs that we use: where they are, which version they say they are, and with `deep` whether a language server answers.
+"""Programs that we use: where they are, and which version they say they are.
 
 Starts them for a moment, each in a session of its own that is killed as a whole. Blocking.
 """
@@ -11,14 +11,12 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sidecar import config
-
 VERSION_S = 10.0
 """A cold Node program takes seconds on a busy machine to say its version."""
-INITIALIZE_S = 30.0
 _VERSION = re.compile(r"\d+\.\d+(?:\.\d+)?[\w.+-]*")
 
 
@@ -36,8 +34,8 @@ class Program:
 
 
 def find(name: str, argv: Sequence[str], env: Mapping[str, str]) -> Program:
-    """Where `argv[0]` is, and the version that it prints."""
-    path = shutil.which(argv[0], path=env.get("PATH"))
+    """Where `argv[0]` is (on PATH, else beside our own Python), and the version that it prints."""
+    path = shutil.which(argv[0], path=env.get("PATH")) or shutil.which(argv[0], path=os.path.dirname(sys.executable))
     if path is None:
         return Program(name)
     code, said = output([path, *argv[1:]], env, VERSION_S)
@@ -66,8 +64,3 @@ def end(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
     child.communicate()
-
-
-def servers(settings: config.Config | None, env: Mapping[str, str], *, deep: bool) -> tuple[Program, ...]:
-    """Each language server of the table, as configured."""
-    return ()
