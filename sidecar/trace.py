@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -23,10 +24,9 @@ class Trace:
     run_s: float = 0.0
     encode_s: float = 0.0
     server_s: float = 0.0
-    notes: dict[str, object] = field(default_factory=dict)
 
-    def meta(self) -> dict[str, object]:
-        """The `meta` object of a tool's reply; durations in milliseconds."""
+    def meta(self, notes: Mapping[str, object]) -> dict[str, object]:
+        """The `meta` object of a tool's reply, the tool's own notes included; durations in milliseconds."""
         meta: dict[str, object] = {
             "queuedMs": round(self.queued_s * 1e3, 3),
             "runMs": round(self.run_s * 1e3, 3),
@@ -34,7 +34,8 @@ class Trace:
         }
         if self.server_s:
             meta["serverMs"] = round(self.server_s * 1e3, 3)
-        return meta | self.notes
+        meta.update(notes)
+        return meta
 
 
 class Counters(Counter[str]):

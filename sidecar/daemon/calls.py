@@ -13,6 +13,7 @@ from sidecar.engine.deadline import Deadline
 from sidecar.engine.runner import Call, decode
 from sidecar.errors import Forbidden
 from sidecar.tools.catalog import describe
+from sidecar.trace import Trace
 
 _encode = msgspec.json.Encoder().encode
 _common = msgspec.json.Decoder(Common)
@@ -24,7 +25,7 @@ class ToolCall(msgspec.Struct, frozen=True, rename="camel"):
     """Params of `sidecar/tools/call`, beside those that every method may carry."""
 
     tool: str
-    args: msgspec.Raw = _NO_ARGS
+    args: msgspec.Raw = msgspec.field(default_factory=lambda: _NO_ARGS)  # a factory: a Raw default has no JSON schema
     root: str | None = None
     timeout_ms: float | None = None
     partial_result_token: int | str | None = None
@@ -79,9 +80,9 @@ async def lsp_hover(ask: Ask) -> list[bytes | memoryview]:
     """
     params: LspHover = ask.params
     position = (params.position.line, params.position.character)
-    deadline = Deadline.after_ms(LSP_HOVER_MS, ask.trace.accepted_at)
+    deadline = Deadline.after_ms(LSP_HOVER_MS, ask.accepted_at)
     answer = await ask.core.hub.forward_hover(
-        ask.caller(), ask.connection.root, params.text_document.uri, position, deadline=deadline, trace=ask.trace
+        ask.caller(), ask.connection.root, params.text_document.uri, position, deadline=deadline, trace=Trace(ask.accepted_at)
     )
     return [bytes(answer)]
 
@@ -94,7 +95,7 @@ async def _run(ask: Ask, tool: str, args: msgspec.Raw, common: Common | ToolCall
     caller = ask.caller()
     if caller.roots is not None and not caller.roots:
         raise Forbidden("no client of the full socket has opened a root yet", hint="Open the folder in an editor, or run `sidecar grep` outside the sandbox.")
-    call = Call(tool, args, caller, root, common.timeout_ms, ask.trace, _progress(ask, common.partial_result_token))
+    call = Call(tool, args, caller, root, common.timeout_ms, Trace(ask.accepted_at), _progress(ask, common.partial_result_token))
     return await ask.core.runner.run(call)
 
 

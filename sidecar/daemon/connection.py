@@ -24,7 +24,7 @@ from sidecar.daemon.outbox import Outbox, OutboxLimits, Trouble
 from sidecar.engine.spec import PositionEncoding, Rights
 from sidecar.errors import SidecarError
 from sidecar.trace import Counters
-from sidecar.wire.frames import FrameReader, Framing, frame
+from sidecar.wire.frames import Chunk, FrameReader, Framing, frame
 from sidecar.wire.messages import Cancel, Dropped, Id, Notification, Rejected, Reply, Request
 from sidecar.wire.peer import Peer, refusal
 
@@ -137,12 +137,12 @@ class Connection(asyncio.Protocol):
 
     # What the daemon sends
 
-    def send(self, parts: Sequence[bytes]) -> None:
+    def send(self, parts: Sequence[Chunk]) -> None:
         """Sends one message body given in parts of JSON; after the end it is dropped."""
         if self.closed is None:
             self._outbox.put(frame(self._reader.framing, parts))
 
-    def reply(self, id: Id, parts: Sequence[bytes]) -> bool:
+    def reply(self, id: Id, parts: Sequence[Chunk]) -> bool:
         """Answers a request with a result given in parts of JSON; False (and counted) if it has been answered before."""
         return self._answered(self.peer.result(id, parts))
 
@@ -256,7 +256,7 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, Dropped):
                 self._counters[event.why] += 1
 
-    def _answered(self, parts: list[bytes] | None) -> bool:
+    def _answered(self, parts: Sequence[Chunk] | None) -> bool:
         if parts is None:
             self._counters["lateAnswers"] += 1
             return False

@@ -10,7 +10,7 @@ import msgspec
 
 from sidecar.engine.spec import Caller, Rights
 from sidecar.errors import InvalidParams
-from sidecar.trace import Counters, Trace
+from sidecar.trace import Counters
 
 if TYPE_CHECKING:
     from sidecar.config import Config
@@ -69,28 +69,26 @@ class Common(msgspec.Struct, frozen=True, rename="camel"):
     call: str | None = None
 
 
-@dataclass(slots=True)
-class Ask:
-    """One request on its way: who asked on which connection, the decoded parameters, and the times so far."""
+class Ask(msgspec.Struct, frozen=True):
+    """One request on its way: who asked on which connection, the decoded parameters, and when it was accepted (`time.monotonic()`)."""
 
     core: Core
     connection: Connection
     id: int | str
     raw: msgspec.Raw
     params: Any
-    trace: Trace
+    accepted_at: float
 
     def caller(self) -> Caller:
         """Who asks, as the engine sees it."""
         connection = self.connection
-        reader = connection.rights is Rights.READER
         return Caller(
-            client_id=connection.id,
-            session=connection.session,
-            rights=connection.rights,
-            encoding=connection.encoding,
-            env=connection.env,
-            roots=tuple(self.core.opened_roots) if reader else None,
+            connection.id,
+            connection.session,
+            connection.rights,
+            connection.encoding,
+            connection.env,
+            tuple(self.core.opened_roots) if connection.rights is Rights.READER else None,
         )
 
 

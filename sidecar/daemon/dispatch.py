@@ -14,7 +14,7 @@ from sidecar.daemon.methods import METHODS, NOTIFICATIONS, Method
 from sidecar.engine.runner import decode
 from sidecar.engine.spec import Rights
 from sidecar.errors import Cancelled, Failed, Forbidden, Interrupted, Overloaded, ShuttingDown, SidecarError, TimedOut, UnknownMethod
-from sidecar.trace import Trace
+from sidecar.wire.messages import NULL
 
 if TYPE_CHECKING:
     from sidecar.daemon.connection import Connection
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 _common = msgspec.json.Decoder(Common)
 _EMPTY = msgspec.Raw(b"{}")
-_NULL = msgspec.Raw(b"null")
 
 Key = tuple[str, "int | str"]
 
@@ -133,8 +132,8 @@ class Dispatcher:
             raise Forbidden(f"{method.name} is not served on the read-only socket", hint="Connect to the full socket.")
         if not method.inline and self._per_client.get(connection.id, 0) >= self._most_per_client:
             raise Overloaded(f"{self._most_per_client} requests of this client are unanswered", hint="Wait for answers before you send more.", retry_after_ms=50)
-        raw = _EMPTY if request.params == _NULL else request.params
-        return Ask(self._core, connection, request.id, raw, decode(method.decoder, raw), Trace(time.monotonic()))
+        raw = _EMPTY if request.params is NULL else request.params
+        return Ask(self._core, connection, request.id, raw, decode(method.decoder, raw), time.monotonic())
 
     def _start(self, ask: Ask, method: Method) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(ask, method))

@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sidecar.wire.frames import Chunk
+
 SLICE = 256 << 10
 """Bytes handed to the transport at a time; also its high-water mark, so at most two slices wait there."""
 TURN = 1 << 20
@@ -65,7 +67,7 @@ class Outbox:
         self._loop, self._transport, self._limits = loop, transport, limits
         self._on_trouble, self._on_room = on_trouble, on_room
         self._current: memoryview | None = None  # the big chunk being sliced
-        self._chunks: deque[bytes] = deque()  # bounded by limits.queued_bytes, behind the frame being written
+        self._chunks: deque[Chunk] = deque()  # bounded by limits.queued_bytes, behind the frame being written
         self._sizes: deque[int] = deque()  # of the frames whose chunks are queued, the first one being written
         self._unsent = 0  # of the frame being written
         self.queued = 0
@@ -86,7 +88,7 @@ class Outbox:
         """Whether bytes have waited for `slow_s` seconds without the client taking any."""
         return self.pending > 0 and self._idle_s() >= self._limits.slow_s
 
-    def put(self, chunks: Sequence[bytes]) -> None:
+    def put(self, chunks: Sequence[Chunk]) -> None:
         """Queues one frame. May call `on_trouble`; never raises, never blocks."""
         if self._dead or self._closing:
             return
@@ -165,7 +167,7 @@ class Outbox:
         elif self._closing:
             self._then()
 
-    def _next_block(self) -> bytes | memoryview:
+    def _next_block(self) -> Chunk:
         """A slice of the big chunk in hand, or as many queued chunks as fit into one slice, joined."""
         if self._current is None and len(self._chunks[0]) > SLICE:
             self._current = memoryview(self._chunks.popleft())
@@ -173,9 +175,11 @@ class Outbox:
             block = self._current[:SLICE]
             self._current = self._current[SLICE:] if len(self._current) > SLICE else None
             return block
+        if self._unsent + self.queued <= SLICE:  # the usual case: all that waits leaves together
+            block = b"".join(self._chunks)
+            self._chunks.clear()
+            return block
         first = self._chunks.popleft()
-        if not self._chunks:
-            return first
         small, size = [first], len(first)
         while self._chunks and size + len(self._chunks[0]) <= SLICE:
             small.append(chunk := self._chunks.popleft())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(msgspec.Struct, frozen=True, gc=False):
     """An instant of `time.monotonic()` (CLOCK_MONOTONIC, which the Rust crate reads too), in seconds."""
 
     at_s: float

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,8 +26,7 @@ _UNSET = config.Timeout()
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One tool call as it was asked.
 
     Attributes:
@@ -135,6 +133,6 @@ def _encoded(outcome: Outcome, trace: Trace) -> list[bytes | memoryview]:
     started_at = time.monotonic()
     body = outcome.body if isinstance(outcome.body, bytes) else _encode(outcome.body)
     trace.encode_s += time.monotonic() - started_at
-    meta = _encode(trace.meta() | dict(outcome.notes))
+    meta = _encode(trace.meta(outcome.notes))
     glue = b'"meta":' if body == b"{}" else b',"meta":'
     return [memoryview(body)[:-1], glue, meta, b"}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -52,8 +52,7 @@ class PositionEncoding(enum.StrEnum):
     UTF32 = "utf-32"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who asks.
 
     Attributes:
@@ -69,7 +68,7 @@ class Caller:
     session: str | None = None
     rights: Rights = Rights.FULL
     encoding: PositionEncoding = PositionEncoding.UTF16
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = msgspec.field(default_factory=dict)
     roots: tuple[str, ...] | None = None
 
 
@@ -134,7 +133,7 @@ class Finished:
 class Hover(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The tool `hover`'s result (protocol.md): `contents` is LSP MarkupContent as JSON, or `null`."""
 
-    contents: msgspec.Raw = msgspec.Raw(b"null")
+    contents: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     readiness: str = ""
     server: str = ""
     range: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -150,8 +149,7 @@ class Ports:
     hover: HoverPort
 
 
-@dataclass(slots=True)
-class Context:
+class Context(msgspec.Struct):
     """One call. `emit` takes one `$/progress` value as JSON bytes; None when the client asked for none.
 
     A tool is cancelled by cancelling its task: it cleans up in `finally` and re-raises.
@@ -166,12 +164,11 @@ class Context:
     emit: Callable[[bytes], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What a tool hands back: a struct to be encoded, or a ready-made JSON object as bytes, and its notes for `meta`."""
 
     body: msgspec.Struct | bytes
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from sidecar.errors import FrameTooLarge, InvalidRequest, Overloaded, ParseFailed, SidecarError
-from sidecar.wire.frames import MAX_BODY, SYNC_METHODS
+from sidecar.wire.frames import MAX_BODY, SMALL, SYNC_METHODS, Chunk
 from sidecar.wire.messages import (
     CANCEL_METHOD,
     NULL,
@@ -72,10 +72,12 @@ class Peer:
         self.in_flight[id] = method
         return Request(id, method, message.params)
 
-    def result(self, id: Id, parts: Sequence[bytes]) -> list[bytes] | None:
-        """The response with a result given as parts of JSON, uncopied; None if `id` is not owed an answer (any more)."""
+    def result(self, id: Id, parts: Sequence[Chunk]) -> Sequence[Chunk] | None:
+        """The response with a result given as parts of JSON, uncopied unless small; None if `id` is not owed an answer (any more)."""
         if self.in_flight.pop(id, None) is None:
             return None
+        if len(parts) == 1 and len(parts[0]) <= SMALL:
+            return (b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (encode_id(id), parts[0]),)
         return [b'{"jsonrpc":"2.0","id":%b,"result":' % encode_id(id), *parts, b"}"]
 
     def error(self, id: Id, error: Mapping[str, Any] | Raw) -> list[bytes] | None:
