@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from sidecar import errors
+from sidecar.daemon.core import Common
 from sidecar.daemon.hello import CAPABILITIES, PROTOCOL
 from sidecar.daemon.methods import METHODS, NOTIFICATIONS, Method
 from sidecar.tools import catalog
@@ -39,12 +40,13 @@ Capabilities that hello names: {", ".join(f"`{name}`" for name in CAPABILITIES)}
 
 
 def error_rows() -> Iterator[tuple[int, str, str]]:
-    """Code, kind and meaning of every error, in the order of the tree's module."""
-    todo = [errors.SidecarError]
+    """Code, kind and meaning of every error that goes over the wire; of several with one code and kind the first in the module."""
+    todo, seen = [errors.SidecarError], set()
     while todo:
         kind = todo.pop(0)
         todo += kind.__subclasses__()
-        if kind is not errors.SidecarError and kind.__module__ == errors.__name__:
+        if kind is not errors.SidecarError and kind.__module__ == errors.__name__ and (kind.code, kind.kind) not in seen:
+            seen.add((kind.code, kind.kind))
             yield kind.code, kind.kind, (kind.__doc__ or "").strip().splitlines()[0]
 
 
@@ -75,9 +77,18 @@ def fields(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> list[str]:
 
 
 def table(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> list[str]:
-    """An object's members, or a line that says that there are none."""
+    """What an object is, and its members."""
     rows = fields(schema, defs)
-    return ["| member | type | default |", "|---|---|---|", *rows] if rows else ["No members."]
+    about = [schema["description"].partition("\n\n")[0].replace("\n", " "), ""] if "description" in schema else []
+    return [*about, *(["| member | type | default |", "|---|---|---|", *rows] if rows else ["No members."])]
+
+
+def members(method: Method, known: Mapping[type, Mapping[str, Any]], defs: Mapping[str, Any]) -> list[str]:
+    """What a method's params hold; what is listed elsewhere is only named."""
+    tools = {spec.args: name for name, spec in catalog.load().items()}
+    if method.params is Common:
+        return ["Only what every method may carry."]
+    return [f"The arguments of the tool `{tools[method.params]}`."] if method.params in tools else table(known[method.params], defs)
 
 
 def schemas() -> tuple[dict[type, Mapping[str, Any]], dict[str, Any]]:
@@ -92,7 +103,7 @@ def schemas() -> tuple[dict[type, Mapping[str, Any]], dict[str, Any]]:
 def about(method: Method) -> str:
     """One line of facts about a method."""
     timeout = (
-        "the tool's own timeout"
+        "no bound but its tool's"
         if method.timeout is None
         else f"{method.timeout.default_ms} ms unless `timeoutMs` says other, at most {method.timeout.max_ms} ms"
     )
@@ -105,7 +116,7 @@ def markdown() -> str:
     known, defs = schemas()
     lines = [HEAD, "## Methods", ""]
     for method in METHODS.values():
-        lines += [f"### `{method.name}`", "", f"{method.summary} ({about(method)})", "", *table(known[method.params], defs), ""]
+        lines += [f"### `{method.name}`", "", f"{method.summary} ({about(method)})", "", *members(method, known, defs), ""]
     lines += ["## Notifications", "", *(f"- `{name}`" for name in NOTIFICATIONS), "- `$/cancelRequest`: works for every request", "", "## Tools", ""]
     for spec in catalog.load().values():
         lines += [f"### `{spec.name}`", "", spec.description, ""]
