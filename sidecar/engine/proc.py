@@ -12,6 +12,9 @@ import select
 import signal
 from collections.abc import Iterator
 
+SUPERVISOR = "sidecar-supervisor"
+"""File name of the supervisor's binary, and so (cut) the name of its processes."""
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 END_MS = 100
@@ -116,16 +119,31 @@ def children() -> list[int]:
     return found
 
 
-def kill_session(session: int) -> int:
-    """Kill and reap what a dead supervisor left to us, its subreaper: our children of that session; how many there were.
+def kill_orphans(session: int) -> int:
+    """Kill and reap what a dead supervisor left to us, its subreaper; how many there were.
 
-    Nothing else of ours is in it: what we start has our session or one of its own. A number cannot be reused while
-    its process is our unreaped child, so these pids are proven.
+    Its direct child's session is killed: nothing else of ours is in it, as what we start has our session or one of
+    its own, and the number of an unreaped child of ours cannot be reused. Zombies that had left that session are
+    reaped: they are strangers' if they are neither of our session (a bare subprocess) nor a supervisor (`Popen`'s).
     """
-    found = [pid for pid in children() if (fields := stat_fields(pid)) is not None and int(fields[3]) == session]
-    for pid in found:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    ours, count = os.getsid(0), 0
+    for pid in children():
+        fields = stat_fields(pid)
+        if fields is None:
+            continue
+        if session and int(fields[3]) == session:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        elif fields[0] != "Z" or int(fields[3]) == ours or name_of(pid) == SUPERVISOR[:15]:
+            continue
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-    return len(found)
+        count += 1
+    return count
+
+
+def name_of(pid: int) -> str:
+    """The first 15 bytes of a process's program name (proc_pid_comm(5)), kept by a zombie; empty if it is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+        return file.read().rstrip("\n")
+    return ""

@@ -34,6 +34,10 @@ UNKILLABLE_S = 1.0
 """How long an answer waits for a tree that has been killed: one in an uninterruptible sleep ends when it wakes."""
 
 
+CLOSE_S = 5.0
+"""How long the daemon's own end waits for trees that have been killed."""
+
+
 class Live(msgspec.Struct, frozen=True):
     """The process trees that run now, for `sidecar/status`; pids of their direct children."""
 
@@ -64,7 +68,7 @@ class Processes:
         self._state_dir = state_dir
         self._socket_path = socket_path
         self._threads = ThreadPoolExecutor(spawn_threads, thread_name_prefix="spawn")
-        self._running: set[RunningProcess] = set()
+        self._running: dict[RunningProcess, Slot] = {}
         self._starting: set[Future[Spawned]] = set()
         self._clearing: set[asyncio.Future[None]] = set()
         self._closed = False
@@ -168,10 +172,12 @@ class Processes:
         attached = [process for process in self._running if not process.detached]
         for process in attached:
             process.end(grace_s)
-        for process in attached:
-            await process.wait()
-        for process in self._running:
+        if attached:
+            # What cannot be killed now dies with its supervisor's control socket, or at the next start's adoption.
+            await asyncio.wait([process.exited for process in attached], timeout=grace_s + CLOSE_S)
+        for process in [process for process in self._running if process.detached]:
             process.leave()
+            self._running.pop(process).release()
         while self._clearing:
             await asyncio.wait(self._clearing)
         self._threads.shutdown(wait=False)
@@ -203,8 +209,8 @@ class Processes:
                 born.set_exception(error)
             return
         process = RunningProcess(work.result(), launch, asyncio.get_running_loop(), self._in_thread, on_stdout, on_stderr)
-        self._running.add(process)
-        process.exited.add_done_callback(partial(self._ended, process, work.result(), slot))
+        self._running[process] = slot
+        process.exited.add_done_callback(partial(self._ended, process, work.result()))
         if born.cancelled():
             process.end(0)
         else:
@@ -217,9 +223,8 @@ class Processes:
             born.result().end(0)
         born.cancel()
 
-    def _ended(self, process: RunningProcess, spawned: Spawned, slot: Slot, _: object) -> None:
-        self._running.discard(process)
-        slot.release()
+    def _ended(self, process: RunningProcess, spawned: Spawned, _: object) -> None:
+        self._running.pop(process).release()
         if not process.detached:
             clearing = self._in_thread(spawned.folder.remove)
             self._clearing.add(clearing)

@@ -98,6 +98,8 @@ class RunningProcess:
         """Let go of a detached tree and live without it; the next daemon finds it by its folder."""
         if self.detached and not self.exited.done():
             self._loop.remove_reader(self._spawned.pidfd)
+            # Or Popen warns that it still runs, which is the very purpose (asyncio's transports set it for the same reason).
+            self._spawned.process.returncode = 0
             self._let_go()
 
     def _feed_stdout(self, data: bytes) -> None:
@@ -130,7 +132,8 @@ class RunningProcess:
             self._resolve_started(None)
         elif word == "failed":
             self._done = True
-            self._resolve_started(exec_failed(int(rest), self._launch))
+            number, _, exists = rest.partition(" ")
+            self._resolve_started(exec_failed(int(number), self._launch, exists=bool(exists)))
         elif word == "exited":
             how, _, number = rest.partition("=")
             self._ended = Ended(int(number), None) if how == "code" else Ended(None, int(number))
@@ -173,8 +176,5 @@ def bury(run_id: str, session: int) -> None:
     Blocking; the daemon is a subreaper, so that what it kills here becomes its own child to reap.
     """
     for _ in range(BURY_ROUNDS):
-        found = proc.kill_runs({run_id})
-        if session:
-            found += proc.kill_session(session)
-        if not found:
+        if not proc.kill_runs({run_id}) + proc.kill_orphans(session):
             return

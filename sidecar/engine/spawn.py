@@ -142,12 +142,12 @@ def _told(error: OSError, launch: Launch) -> SidecarError:
     return exec_failed(error.errno or 0, launch)
 
 
-def exec_failed(number: int, launch: Launch) -> SidecarError:
-    """The error for a program whose exec failed with errno `number`."""
+def exec_failed(number: int, launch: Launch, *, exists: bool = False) -> SidecarError:
+    """The error for a program whose exec failed with errno `number`; `exists`: the file that `argv[0]` names is there."""
     program = launch.argv[0]
     if number == errno.ENOENT and "/" not in program:
         return NotInstalled(f"{program} was not found on PATH", hint=f"Install {program}, or name it by its path.")
-    if number == errno.ENOENT and not os.path.exists(os.path.join(launch.cwd, program)):
+    if number == errno.ENOENT and not exists:
         return NotFound(f"{program} does not exist", hint="Name a program that exists.")
     if number == errno.ENOENT:
         return NotInstalled(f"the interpreter that {program} asks for does not exist", hint="Look at its first line.")

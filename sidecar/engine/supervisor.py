@@ -26,8 +26,6 @@ from sidecar.errors import NotInstalled
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
-BINARY = "sidecar-supervisor"
-
 OWN_VARIABLES = ("SIDECAR_SOCKET", "SIDECAR_RUN", "SIDECAR_NO_AUTOSTART", "SIDECAR_CALL")
 """Said by us to what we start; never inherited from whoever started the daemon."""
 
@@ -130,13 +128,13 @@ def find_binary() -> str:
         NotInstalled: it is nowhere.
     """
     named = os.environ.get("SIDECAR_SUPERVISOR")
-    beside = [os.path.join(folder, BINARY) for folder in (sysconfig.get_path("scripts"), os.path.dirname(sys.executable))]
+    beside = [os.path.join(folder, proc.SUPERVISOR) for folder in (sysconfig.get_path("scripts"), os.path.dirname(sys.executable))]
     for path in [named] if named else beside:
         if os.access(path, os.X_OK):
             return path
-    on_path = None if named else shutil.which(BINARY)
+    on_path = None if named else shutil.which(proc.SUPERVISOR)
     if on_path is None:
-        raise NotInstalled(f"{named or BINARY} was not found", hint="Install the sidecar-daemon wheel again, or build it with `make native`.")
+        raise NotInstalled(f"{named or proc.SUPERVISOR} was not found", hint="Install the sidecar-daemon wheel again, or build it with `make native`.")
     return on_path
 
 

@@ -14,7 +14,9 @@ use super::signals::unblock_all;
 /// Start `argv` with our stdin, stdout, stderr, folder and environment. Must be called from the main thread:
 /// PDEATHSIG follows the thread that forked (prctl(2)). The error is the one of exec.
 pub fn start(argv: &[OsString]) -> io::Result<Pid> {
-    let (program, args) = argv.split_first().ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let (program, args) = argv
+        .split_first()
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
     let supervisor = getpid();
     let mut command = Command::new(program);
     command.args(args);
@@ -36,7 +38,10 @@ pub fn start(argv: &[OsString]) -> io::Result<Pid> {
 
 /// Let go of the child's stdin, stdout and stderr, so that their ends are seen when the tree has ended.
 pub fn drop_stdio() -> io::Result<()> {
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
     rustix::stdio::dup2_stdin(null.as_fd())?;
     rustix::stdio::dup2_stdout(null.as_fd())?;
     rustix::stdio::dup2_stderr(null.as_fd())?;

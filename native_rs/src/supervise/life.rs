@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -39,14 +40,28 @@ struct Life {
 /// Supervise one tree to its end. An error means that nothing was started, and has been reported.
 pub fn run(options: &Options) -> io::Result<()> {
     // SAFETY: the daemon passes these two descriptors for us alone.
-    let (lock, control) = unsafe { (OwnedFd::from_raw_fd(options.lock_fd), OwnedFd::from_raw_fd(options.control_fd)) };
+    let (lock, control) = unsafe {
+        (
+            OwnedFd::from_raw_fd(options.lock_fd),
+            OwnedFd::from_raw_fd(options.control_fd),
+        )
+    };
     child::keep_from_child(lock.as_fd())?;
     child::keep_from_child(control.as_fd())?;
     let mut control = File::from(control);
     let (signals, record, child) = match begin(options) {
         Ok(begun) => begun,
         Err(error) => {
-            let _ = writeln!(control, "failed {}", error.raw_os_error().unwrap_or(0));
+            let exists = options
+                .argv
+                .first()
+                .is_some_and(|program| Path::new(program).exists());
+            let _ = writeln!(
+                control,
+                "failed {}{}",
+                error.raw_os_error().unwrap_or(0),
+                if exists { " exists" } else { "" }
+            );
             return Err(error);
         }
     };
@@ -127,7 +142,13 @@ impl Life {
         let kill_at = Instant::now() + grace;
         match &mut self.ending {
             Some(ending) => ending.kill_at = ending.kill_at.min(kill_at),
-            None => self.ending = Some(Ending { kill_at, told: HashSet::new(), pause: KILL_SCAN.0 }),
+            None => {
+                self.ending = Some(Ending {
+                    kill_at,
+                    told: HashSet::new(),
+                    pause: KILL_SCAN.0,
+                })
+            }
         }
     }
 
@@ -147,7 +168,10 @@ impl Life {
 
     /// Wait for a line, a signal, the end of a child or the timeout.
     fn listen(&mut self, timeout: Option<Duration>) {
-        let timeout = timeout.map(|span| Timespec { tv_sec: span.as_secs().cast_signed(), tv_nsec: span.subsec_nanos().into() });
+        let timeout = timeout.map(|span| Timespec {
+            tv_sec: span.as_secs().cast_signed(),
+            tv_nsec: span.subsec_nanos().into(),
+        });
         let mut fds = vec![PollFd::new(&self.signals, PollFlags::IN)];
         if let Some(control) = &self.control {
             fds.push(PollFd::new(control, PollFlags::IN));
@@ -169,7 +193,11 @@ impl Life {
 
     fn hear(&mut self) {
         let mut buffer = [0; 256];
-        match self.control.as_mut().map(|control| control.read(&mut buffer)) {
+        match self
+            .control
+            .as_mut()
+            .map(|control| control.read(&mut buffer))
+        {
             Some(Ok(length)) if length > 0 => self.heard.extend_from_slice(&buffer[..length]),
             Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => return,
             _ => return self.deserted(),
@@ -183,7 +211,10 @@ impl Life {
     fn obey(&mut self, line: &str) {
         let mut words = line.split_ascii_whitespace();
         if words.next() == Some("kill") {
-            let grace = words.next().and_then(|word| word.parse().ok()).map_or(self.grace, Duration::from_millis);
+            let grace = words
+                .next()
+                .and_then(|word| word.parse().ok())
+                .map_or(self.grace, Duration::from_millis);
             self.end(grace);
         }
     }

@@ -12,7 +12,8 @@
 //! `exit.json {code, signal, finishedAt}`, renamed into place when the whole tree is dead.
 //!
 //! Control is one stream socket, lines both ways. From the daemon: `kill GRACE_MS` (TERM, grace, KILL for the whole
-//! tree; a later line may shorten the grace). To the daemon: `started PID` or `failed ERRNO`, then `exited code=N` or
+//! tree; a later line may shorten the grace). To the daemon: `started PID` or
+//! `failed ERRNO[ exists]` (whether the file argv[0] names is there), then `exited code=N` or
 //! `exited signal=N` for the direct child, then `done` when no descendant is left. The end of the socket ends an
 //! attached tree and means nothing to a detached one. SIGTERM is `kill` with the usual grace, SIGQUIT with none.
 

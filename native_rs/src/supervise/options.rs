@@ -50,7 +50,10 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options, String
 
 fn number(word: Option<OsString>) -> Result<i32, String> {
     let word = word.ok_or("a number is missing")?;
-    let number = word.to_str().and_then(|text| text.parse().ok()).filter(|n| *n >= 0);
+    let number = word
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .filter(|n| *n >= 0);
     number.ok_or_else(|| format!("{word:?} is no number"))
 }
 
@@ -64,7 +67,10 @@ mod tests {
 
     #[test]
     fn everything_after_the_marker_is_the_programs() {
-        let got = parse(words("--run /r --lock 3 --control 4 -- --detached --run -- x")).unwrap();
+        let got = parse(words(
+            "--run /r --lock 3 --control 4 -- --detached --run -- x",
+        ))
+        .unwrap();
         assert!(!got.detached);
         assert_eq!(got.argv, words("--detached --run -- x"));
     }

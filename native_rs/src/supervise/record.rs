@@ -29,7 +29,11 @@ impl ExitRecord {
         let part = run_dir.join("exit.json.part");
         let file = create(&part)?;
         file.write_all_at(&[b' '; RESERVED], 0)?;
-        Ok(Self { file, part, place: run_dir.join("exit.json") })
+        Ok(Self {
+            file,
+            part,
+            place: run_dir.join("exit.json"),
+        })
     }
 
     /// Fill the record in and rename it into place.
@@ -38,7 +42,9 @@ impl ExitRecord {
             Outcome::Code(code) => (code.to_string(), "null".into()),
             Outcome::Signal(signal) => ("null".into(), signal.to_string()),
         };
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let at = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |since| since.as_secs_f64());
         let text = format!("{{\"code\":{code},\"signal\":{signal},\"finishedAt\":{at:.3}}}");
         self.file.write_all_at(text.as_bytes(), 0)?;
         fs::rename(&self.part, &self.place)
@@ -49,17 +55,28 @@ impl ExitRecord {
 pub fn write_identity(run_dir: &Path) -> io::Result<()> {
     let pid = std::process::id();
     let ticks = start_ticks(&fs::read("/proc/self/stat")?).unwrap_or(0);
-    create(&run_dir.join("supervisor.json"))?.write_all(format!("{{\"pid\":{pid},\"startTicks\":{ticks}}}").as_bytes())
+    create(&run_dir.join("supervisor.json"))?
+        .write_all(format!("{{\"pid\":{pid},\"startTicks\":{ticks}}}").as_bytes())
 }
 
 /// Field 22 of proc_pid_stat(5). The second field, the name, may hold spaces and brackets: count from its last bracket.
 fn start_ticks(stat: &[u8]) -> Option<u64> {
     let text = String::from_utf8_lossy(stat);
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    text.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(19)?
+        .parse()
+        .ok()
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 #[cfg(test)]
@@ -76,7 +93,10 @@ mod tests {
     fn a_published_record_replaces_the_reserved_space() {
         let dir = std::env::temp_dir().join(format!("sidecar-record-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
-        ExitRecord::reserve(&dir).unwrap().publish(Outcome::Signal(9)).unwrap();
+        ExitRecord::reserve(&dir)
+            .unwrap()
+            .publish(Outcome::Signal(9))
+            .unwrap();
         let text = fs::read_to_string(dir.join("exit.json")).unwrap();
         assert!(text.starts_with("{\"code\":null,\"signal\":9,\"finishedAt\":"));
         assert_eq!(text.len(), RESERVED);

@@ -17,14 +17,24 @@ pub struct Signals(OwnedFd);
 impl Signals {
     /// Block the signals and open the descriptor.
     pub fn open() -> io::Result<Self> {
-        let set = set_of(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT]);
+        let set = set_of(&[
+            libc::SIGCHLD,
+            libc::SIGTERM,
+            libc::SIGINT,
+            libc::SIGHUP,
+            libc::SIGQUIT,
+        ]);
         // SAFETY: `set` is an initialised signal set; the new descriptor is owned by nobody else.
         unsafe {
             if libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }
             let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-            if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(Self(OwnedFd::from_raw_fd(fd))) }
+            if fd < 0 {
+                Err(io::Error::last_os_error())
+            } else {
+                Ok(Self(OwnedFd::from_raw_fd(fd)))
+            }
         }
     }
 

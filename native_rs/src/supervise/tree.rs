@@ -12,7 +12,10 @@ const SCANS: usize = 64;
 /// Signal every descendant that is not in `done` yet, until a scan finds no new one; stopped ones are woken for TERM.
 pub fn signal_all(signal: Signal, done: &mut HashSet<i32>) {
     for _ in 0..SCANS {
-        let new: Vec<_> = descendants().into_iter().filter(|(pid, _)| !done.contains(pid)).collect();
+        let new: Vec<_> = descendants()
+            .into_iter()
+            .filter(|(pid, _)| !done.contains(pid))
+            .collect();
         if new.is_empty() {
             return;
         }
@@ -38,15 +41,29 @@ fn descendants() -> Vec<(i32, i32)> {
 
 /// Children of all threads of a process (proc_pid_task_children(5)); none if it is gone.
 fn children(pid: i32) -> Vec<i32> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let texts = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    texts.flat_map(|text| text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>()).collect()
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let texts = tasks
+        .flatten()
+        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    texts
+        .flat_map(|text| {
+            text.split_ascii_whitespace()
+                .filter_map(|word| word.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// Signal `pid` if it is still the child of `parent`: the pidfd is opened first, so that a reused number is not hit (C5).
 fn signal_proven(pid: i32, parent: i32, signal: Signal) {
-    let Some(target) = Pid::from_raw(pid) else { return };
-    let Ok(pidfd) = pidfd_open(target, PidfdFlags::empty()) else { return };
+    let Some(target) = Pid::from_raw(pid) else {
+        return;
+    };
+    let Ok(pidfd) = pidfd_open(target, PidfdFlags::empty()) else {
+        return;
+    };
     let still = parent_of(pid);
     // Reparented to us since the scan: still ours.
     if still == Some(parent) || still == Some(std::process::id().cast_signed()) {
@@ -60,5 +77,10 @@ fn signal_proven(pid: i32, parent: i32, signal: Signal) {
 fn parent_of(pid: i32) -> Option<i32> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     let text = String::from_utf8_lossy(&stat);
-    text.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+    text.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
 }
