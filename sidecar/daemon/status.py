@@ -12,6 +12,7 @@ import psutil
 
 from sidecar import native
 from sidecar.daemon import locks
+from sidecar.daemon import locks
 from sidecar.daemon.core import Core
 from sidecar.engine.spec import Rights
 
@@ -46,22 +47,20 @@ async def status(core: Core) -> dict[str, Any]:
 
 
 async def doctor(core: Core, *, deep: bool) -> dict[str, Any]:
-    """The result of `sidecar/doctor`: the same checks as the command's, by the environment that this daemon runs in."""
-    now = await status(core)
-    return {"checks": await asyncio.to_thread(_checks, now, deep)}
-
-
-def _checks(now: dict[str, Any], deep: bool) -> object:
-    from sidecar.doctor import checks, facts  # imported where it is needed, in a thread, as nobody may ever ask
-
-    return msgspec.to_builtins(checks.run(facts.gather(os.environ, locks.is_held, now, deep=deep)))
+    """The result of `sidecar/doctor`; looks and starts programs in a thread."""
+    seen = msgspec.to_builtins(await status(core))
+    return {"checks": await asyncio.to_thread(_checks, seen, deep)}
 
 
 def native_stats() -> dict[str, Any]:
-    """The crate's own counters, or what is missing."""
-    if not native.available():
-        return {"available": False}
-    return {"available": True} | msgspec.json.decode(native.stats())
+    """The crate's own counters, or that it is missing."""
+    return {"available": True} | native.stats() if native.available() else {"available": False}
+
+
+def _checks(seen: dict[str, Any], deep: bool) -> list[Any]:
+    from sidecar.doctor import checks, facts  # late: most daemons are never asked, and it costs memory
+
+    return checks.run(facts.gather(os.environ, locks.is_held, seen, deep=deep))
 
 
 def _process() -> dict[str, Any]:
