@@ -26,9 +26,11 @@ class ScriptedHost:
         self.gone: list[str] = []
 
     def on_open(self, conn: Connection) -> None:
+        """Written down."""
         self.seen.append(("open",))
 
     def on_request(self, conn: Connection, request: Request) -> None:
+        """Answers as the class says."""
         self.seen.append(("request", request.id, request.method))
         if request.method == "echo":
             conn.reply(request.id, [bytes(request.params)])
@@ -36,15 +38,19 @@ class ScriptedHost:
             conn.reply(request.id, [b'"', b"x" * int(bytes(request.params)), b'"'])
 
     def on_notification(self, conn: Connection, notification: Notification) -> None:
+        """Written down."""
         self.seen.append(("notification", notification.method))
 
     def on_reply(self, conn: Connection, reply: Reply) -> None:
+        """Written down, decoded."""
         self.seen.append(("reply", reply.id, json.loads(bytes(reply.result))))
 
     def on_cancel(self, conn: Connection, id: Id) -> None:
+        """Written down; the request stays unanswered."""
         self.seen.append(("cancel", id))
 
     def on_disconnect(self, conn: Connection, reason: str) -> None:
+        """The reason is kept."""
         self.gone.append(reason)
 
 
