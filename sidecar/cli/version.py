@@ -29,4 +29,5 @@ def facts() -> dict[str, Any]:
         built = native.build_info()
     except NotInstalled as error:
         return about | {"engines": {"native": f"not installed: {error.message}"}}
-    return about | {"commit": built.get("commit"), "engines": {"native": built.get("version"), **built.get("crates", {})}}
+    crates = {name: version for name, version in built.items() if name not in ("version", "commit")}
+    return about | {"commit": built.get("commit"), "engines": {"native": built.get("version"), **crates}}
