@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 from hypothesis import given
@@ -17,7 +18,7 @@ framings = st.sampled_from(Framing)
 def portions(data: bytes, cuts: list[int]) -> list[bytes]:
     """`data` cut at these places (modulo its length)."""
     at = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(at, at[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(at)]
 
 
 @given(st.lists(objects, min_size=1, max_size=8), framings, st.lists(st.integers(0, 10**6), max_size=20), st.booleans())
