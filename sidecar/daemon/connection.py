@@ -260,9 +260,10 @@ class Connection(asyncio.Protocol):
         if parts is None:
             self._counters["lateAnswers"] += 1
             return False
-        self.send(parts)
-        if self._ended:
-            self._finish_if_done()
+        if self.closed is None:
+            self._outbox.put(frame(self._reader.framing, parts))
+            if self._ended:
+                self._finish_if_done()
         return True
 
     def _send_refusal(self, error: SidecarError, id: Id | None) -> None:

@@ -114,7 +114,7 @@ class Dispatcher:
         try:
             ask = self._ask(connection, request, method)
             if method.inline:
-                connection.reply(request.id, [_encode(method.answer(ask))])
+                connection.reply(request.id, (_encode(method.answer(ask)),))
                 return
         except SidecarError as error:
             connection.fail(request.id, error)
@@ -133,7 +133,8 @@ class Dispatcher:
         if not method.inline and self._per_client.get(connection.id, 0) >= self._most_per_client:
             raise Overloaded(f"{self._most_per_client} requests of this client are unanswered", hint="Wait for answers before you send more.", retry_after_ms=50)
         raw = _EMPTY if request.params is NULL else request.params
-        return Ask(self._core, connection, request.id, raw, decode(method.decoder, raw), time.monotonic())
+        params = None if method.decoder is None else decode(method.decoder, raw)
+        return Ask(self._core, connection, request.id, raw, params, time.monotonic())
 
     def _start(self, ask: Ask, method: Method) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(ask, method))

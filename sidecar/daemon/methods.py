@@ -26,7 +26,7 @@ class Method:
     Attributes:
         name: as on the wire.
         summary: one sentence for the generated documentation.
-        params: what its params object is decoded to; unknown members are ignored.
+        params: what its params object is decoded to, or None if it takes none; unknown members are ignored.
         answer: takes the ask; returns the result (or, unless inline, an awaitable of it): a JSON-encodable value, or a list of ready-made JSON parts.
         inline: answered within the read event, without a task; only for what never waits.
         reader_may: served on the read-only socket.
@@ -35,15 +35,15 @@ class Method:
 
     name: str
     summary: str
-    params: type[msgspec.Struct]
+    params: type[msgspec.Struct] | None
     answer: Callable[[Ask], Any]
     inline: bool = False
     reader_may: bool = False
     timeout: Timeout | None = None
-    decoder: msgspec.json.Decoder[Any] = field(init=False, compare=False)
+    decoder: msgspec.json.Decoder[Any] | None = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "decoder", msgspec.json.Decoder(self.params))
+        object.__setattr__(self, "decoder", None if self.params is None else msgspec.json.Decoder(self.params))
 
 
 _QUICK = Timeout(default_ms=5_000, max_ms=60_000)
@@ -51,14 +51,14 @@ _SLOW = Timeout(default_ms=60_000, max_ms=600_000)
 
 _ROWS = (
     Method("sidecar/hello", "Say who the client is; learn who the daemon is.", hello.Hello, hello.hello, inline=True, reader_may=True),
-    Method("sidecar/bye", "End this connection's session.", Common, hello.bye, inline=True),
-    Method("sidecar/ping", "Answer at once, from the loop.", Common, hello.ping, inline=True, reader_may=True),
+    Method("sidecar/bye", "End this connection's session.", None, hello.bye, inline=True),
+    Method("sidecar/ping", "Answer at once, from the loop.", None, hello.ping, inline=True, reader_may=True),
     Method("sidecar/status", "Everything the daemon knows about itself.", Common, control.status, reader_may=True, timeout=_QUICK),
     Method("sidecar/doctor", "Run the daemon's own checks.", control.DoctorParams, control.doctor, timeout=_SLOW),
     Method("sidecar/stop", "Stop the daemon.", control.Stop, control.stop, inline=True),
-    Method("sidecar/publish", "Make the daemon's socket reachable again at its path.", Common, control.publish),
+    Method("sidecar/publish", "Make the daemon's socket reachable again at its path.", None, control.publish),
     Method("sidecar/interrupt", "End requests: one of this connection, all of this session, or everybody's.", control.Interrupt, control.interrupt, inline=True),
-    Method("sidecar/tools/list", "List the tools with their effects, lanes and schemas.", Common, calls.list_tools, inline=True, reader_may=True),
+    Method("sidecar/tools/list", "List the tools with their effects, lanes and schemas.", None, calls.list_tools, inline=True, reader_may=True),
     Method("sidecar/tools/call", "Call one tool.", calls.ToolCall, calls.call_tool, reader_may=True),
     Method("sidecar/grep", "Shorthand for the tool `grep`: its args stand at the top level of params.", GrepArgs, calls.shorthand("grep"), reader_may=True),
     Method("sidecar/events/subscribe", "Get events from now on.", Subscribe, control.subscribe, inline=True),

@@ -117,6 +117,11 @@ class FrameReader:
             self._keep_line(data)
             return
         lines = data[:end].split(b"\n")
+        if not self._kept and end <= MAX_BODY and data.isascii():
+            bodies.extend(filter(None, map(bytes.strip, lines)))  # the usual case, checked for all lines at once
+            if end + 1 < len(data):
+                self._keep_line(data[end + 1 :])
+            return
         if self._kept:
             self._keep_line(lines[0])
             lines[0] = self._take()
@@ -190,10 +195,14 @@ def _told_by(data: bytes) -> Framing:
     if first in (b"{", b"["):
         return Framing.LINES
     if _HTTP.match(data):
-        raise ParseFailed("This is HTTP; the socket speaks JSON-RPC 2.0", hint=f"{_ACCEPTED}.")
+        raise _http()
     if first in (b"C", b"c"):
         return Framing.HEADERS
     raise ParseFailed(f"The first byte 0x{data[0]:02x} begins neither framing", hint=f"{_ACCEPTED}.")
+
+
+def _http() -> ParseFailed:
+    return ParseFailed("This is HTTP; the socket speaks JSON-RPC 2.0", hint=f"{_ACCEPTED}.")
 
 
 def _content_length(block: bytes) -> int:
@@ -204,13 +213,13 @@ def _content_length(block: bytes) -> int:
     for line in block.split(b"\r\n"):
         name, colon, value = line.partition(b":")
         if not colon:
-            raise ParseFailed("A header line without a colon", hint=f"{_ACCEPTED}.")
+            raise _http() if _HTTP.match(block) else ParseFailed("A header line without a colon", hint=f"{_ACCEPTED}.")
         if name.strip().lower() == b"content-length":
             if not value.strip().isdigit():
                 raise ParseFailed("Content-Length is not a decimal number", hint=f"{_ACCEPTED}.")
             found = _length(value.strip())
     if found < 0:
-        raise ParseFailed("A header block without Content-Length", hint=f"{_ACCEPTED}.")
+        raise _http() if _HTTP.match(block) else ParseFailed("A header block without Content-Length", hint=f"{_ACCEPTED}.")
     return found
 
 
