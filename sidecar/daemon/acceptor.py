@@ -11,6 +11,7 @@ import errno
 import json
 import logging
 import os
+import select
 import socket
 import struct
 import time
@@ -109,7 +110,8 @@ class Acceptor:
         except OSError as error:
             if error.errno not in _SHORT:
                 raise
-            self._pause()
+            if _waits(sock):  # the kernel looks for a descriptor before it looks into the queue
+                self._pause()
             return False
         self._short_since_s = None
         self.accepted += 1
@@ -158,6 +160,8 @@ class Acceptor:
 
     def _look_again(self) -> None:
         self._resume = None
+        if not any(_waits(sock) for sock in self._listening):
+            self._short_since_s = None
         for sock in self._listening:
             self._loop.add_reader(sock.fileno(), self._accept_some, sock)
 
@@ -176,6 +180,13 @@ class Acceptor:
                 self._refuse(client, error)
         if self._reserve is None:
             self._reserve = _open_reserve()
+
+
+def _waits(sock: socket.socket) -> bool:
+    """Whether a client is in the queue of a listening socket."""
+    queue = select.poll()
+    queue.register(sock, select.POLLIN)
+    return bool(queue.poll(0))
 
 
 def _open_reserve() -> int | None:

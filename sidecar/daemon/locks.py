@@ -45,8 +45,8 @@ class Lock:
         """Whether the file that we hold is still the one that others would lock."""
         try:
             ours, there = os.fstat(self._fd), os.lstat(self.path)
-        except FileNotFoundError:
-            return False
+        except OSError:
+            return False  # gone, or its folder is
         return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
 
     def release(self) -> None:

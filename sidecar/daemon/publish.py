@@ -64,9 +64,9 @@ def publish(path: str) -> Listener:
     """
     _check_free(path)
     temporary = _temporary(path)
-    _remove_leftovers(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
+        _remove_leftovers(path)
         os.fchmod(sock.fileno(), 0o600)  # on Linux bind takes the file's mode from the socket; the process umask stays alone
         sock.bind(temporary)
         sock.listen(BACKLOG)
@@ -85,8 +85,8 @@ def _check_free(path: str) -> None:
     """What is under the name must be nothing, or a socket that nobody listens on."""
     try:
         mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
+    except OSError:
+        return  # nothing is there; what else is wrong, bind will say
     if not stat.S_ISSOCK(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "not a socket"
         raise Failed(f"the socket path {path} is {what}", hint="Move it away, or set SIDECAR_SOCKET to another path.")
@@ -116,6 +116,6 @@ def _remove_leftovers(path: str) -> None:
 def _inode(path: str) -> tuple[int, int] | None:
     try:
         found = os.lstat(path)
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # gone, or its folder is no folder of ours any more: not to be found by clients either way
     return found.st_dev, found.st_ino

@@ -23,6 +23,7 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sidecar.daemon.acceptor import Acceptor
@@ -89,11 +90,12 @@ class Server:
         self._busy = busy
         self._tick_s = tick_s or min(TICK_S, max(idle_exit_s, 0.01) if idle_exit_s else TICK_S)
         self._names = Names(claim)
-        self._renewing = asyncio.Lock()  # the tick and a starter's `sidecar/publish` may meet
         self._acceptor = Acceptor(make_connection, clients, client_limit)
         self._idle = IdleClock(idle_exit_s, time.monotonic())
         self._accepted_before = 0
         self._watching: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._looked = asyncio.Event()
         self._stop: Stop | None = None
         self._stopped = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -115,31 +117,49 @@ class Server:
         Raises:
             SidecarError: a name is taken, or cannot be written.
         """
-        self._names.publish()
+        try:
+            self._names.publish()
+        except SidecarError:
+            await self._acceptor.close()
+            raise
         for rights, listener in self._names.listeners.items():
             self._acceptor.add(listener.sock, rights)
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
         self._watching = loop.create_task(self._watch())
+        self._watching.add_done_callback(_report_defect)
 
     async def serve_until_stopped(self, drain: Callable[[Stop], Awaitable[None]]) -> Stop:
-        """Serve until `stop`; then let `drain` finish until the stop's deadline, or until a second stop says `now`."""
-        await self._stopped.wait()
-        assert self._stop is not None
-        stop = self._stop
+        """Serve until `stop`, then let `drain` end what runs.
+
+        Args:
+            drain: is given the stop. When its deadline passes, or a second stop says `now`, it is cancelled, and called once
+                more with `now` and `NOW_S` seconds for what must not be left behind.
+        """
+        try:
+            await self._stopped.wait()
+            assert self._stop is not None
+            if not await self._drained(drain, self._stop):
+                await self._drained(drain, Stop(StopMode.NOW, Deadline.after_ms(NOW_S * 1e3), self._stop.reason))
+            return self._stop
+        finally:
+            await self._close()
+
+    async def _drained(self, drain: Callable[[Stop], Awaitable[None]], stop: Stop) -> bool:
+        """Whether `drain` came to its end by itself."""
         draining = asyncio.ensure_future(drain(stop))
         hurry = asyncio.ensure_future(self._hurry.wait())
         try:
-            await asyncio.wait({draining, hurry}, timeout=stop.deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED)
+            others = {hurry} if stop is self._stop else set()
+            done, _ = await asyncio.wait({draining, *others}, timeout=stop.deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (draining, hurry):
                 task.cancel()
-            ended = await asyncio.gather(draining, hurry, return_exceptions=True)
-            await self._close()
-        if isinstance(ended[0], Exception):
-            raise ended[0]
-        return stop
+            ended, _ = await asyncio.gather(draining, hurry, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended
+        return draining in done
 
     def stop(self, mode: StopMode, deadline_s: float | None = None, reason: str = "asked to") -> None:
         """Leave: the names are gone when this returns, so that a client told of the stop finds none (field-notes 4.9).
@@ -159,23 +179,34 @@ class Server:
 
     async def publish(self) -> dict[str, object]:
         """Publish again what is missing under its name; answers `sidecar/publish`, which a starter sends that finds the state owned."""
-        await self._look_after()
+        if self._watching is not None and not self._watching.done():
+            looked = self._looked
+            self._wake.set()
+            await looked.wait()
         return {"socket": self._claim.socket, "pid": self._claim.owner.pid, "stopping": self._stop is not None}
 
     async def _watch(self) -> None:
-        while self._stop is None:
-            await asyncio.sleep(self._tick_s)
-            await self._look_after()
-            self._leave_if_idle()
+        """The only task that renews: one that could be cancelled meanwhile would leave a name behind."""
+        try:
+            while self._stop is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._tick_s):
+                        await self._wake.wait()
+                self._wake.clear()
+                await self._look_after()
+                self._leave_if_idle()
+                looked, self._looked = self._looked, asyncio.Event()
+                looked.set()
+        finally:
+            self._looked.set()
 
     async def _look_after(self) -> None:
         """A name that is gone comes back; where another's stands we have lost, and go (design 3.2)."""
-        async with self._renewing:
-            seen = self._names.look() if self._stop is None else Seen.OURS
-            if seen is Seen.LOST:
-                self.stop(StopMode.DRAIN, reason="another socket stands under our name")
-            elif seen is Seen.GONE:
-                await self._renew()
+        seen = self._names.look() if self._stop is None else Seen.OURS
+        if seen is Seen.LOST:
+            self.stop(StopMode.DRAIN, reason="another socket stands under our name")
+        elif seen is Seen.GONE:
+            await self._renew()
 
     async def _renew(self) -> None:
         try:
@@ -234,10 +265,16 @@ class Server:
         self.stop(StopMode.NOW if self._stop is not None else StopMode.DRAIN, reason=signal.Signals(number).name)
 
     async def _close(self) -> None:
-        self._withdraw()
-        await self._acceptor.close()
+        self.stop(StopMode.NOW, reason="cancelled")  # no effect on a stop that was asked for
         if self._watching is not None:
-            self._watching.cancel()
+            self._wake.set()
             await asyncio.gather(self._watching, return_exceptions=True)
-        for number in _SIGNALS:
-            asyncio.get_running_loop().remove_signal_handler(number)
+            for number in _SIGNALS:
+                asyncio.get_running_loop().remove_signal_handler(number)
+        await self._acceptor.close()
+
+
+def _report_defect(watching: asyncio.Task[None]) -> None:
+    """Nobody awaits the watch: should it end by a defect, the log says so at once, and the daemon serves on."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        log.error("the published names are no longer looked after", exc_info=error)

@@ -20,7 +20,7 @@ from sidecar.engine.spec import Rights
 from sidecar.errors import SidecarError
 from tests.support.loops import LOOPS
 
-DEFAULTS = {"idle_exit_s": "0", "client_limit": "256", "tick_s": "1.0", "leaving_s": "5.0", "drain_s": "5.0", "loop": "uvloop"}
+DEFAULTS = {"idle_exit_s": "0", "client_limit": "256", "tick_s": "0", "leaving_s": "5.0", "drain_s": "5.0", "loop": "uvloop"}
 
 
 class Line(asyncio.Protocol):
@@ -73,7 +73,7 @@ class SmallDaemon:
             make_connection=lambda rights: Line(self, rights),
             clients=lambda: len(self.lines),
             busy=lambda: bool(self.works),
-            tick_s=float(options["tick_s"]),
+            tick_s=float(options["tick_s"]) or None,
         )
 
     async def answer(self, method: str, params: dict[str, Any], rights: Rights) -> object:
