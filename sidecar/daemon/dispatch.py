@@ -108,7 +108,7 @@ class Dispatcher:
     def on_request(self, connection: Connection, request: Request) -> None:
         """One request: answered here if its method is inline, else by a task of its own."""
         method = METHODS.get(request.method)
-        if method is None:
+        if method is None or (connection.lsp is not None and connection.lsp.shut_down):
             self._foreign(connection, request)
             return
         try:

@@ -96,6 +96,13 @@ def test_garbage_is_a_parse_error_that_says_what_is_accepted(stream: bytes, says
     assert error.hint
 
 
+def test_an_http_connect_is_known_by_its_first_line() -> None:
+    """Its first byte is that of a header; in portions it is told apart later."""
+    stream = b"CONNECT host:443 HTTP/1.1\r\nHost: host\r\n\r\n"
+    assert "HTTP" in refused(stream).message
+    assert "HTTP" in refused(*(stream[at : at + 1] for at in range(len(stream)))).message
+
+
 def test_bodies_before_a_fault_are_still_given() -> None:
     """A broken frame does not take the good ones before it along."""
     assert fed(b'{}\n{"\xff"}\n')[0] == [b"{}"]
