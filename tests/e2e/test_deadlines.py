@@ -31,7 +31,7 @@ _SLOW = "x{9}y|x{900}z"
 
 async def _threads_free(daemon: Daemon) -> None:
     """Rust has returned: no slot of the search lane is held and no native worker is busy."""
-    await eventually(lambda: daemon.lane("search")["running"] == 0 and not daemon.status()["native"]["active"], what="the native threads are free")
+    await eventually(lambda: daemon.lane("search")["running"] == 0 and not daemon.status()["native"]["activeSearches"], what="the native threads are free")
 
 
 async def test_a_search_at_its_deadline_returns_what_it_found_and_says_why(shared_daemon: Daemon, short_tmp: Path) -> None:
@@ -57,7 +57,7 @@ async def test_a_cancelled_search_is_answered_once_and_its_threads_are_free(shar
     _slow_tree(short_tmp)
     async with await shared_daemon.connect() as client:
         asked = client.request("sidecar/grep", {"root": str(short_tmp), "pattern": _SLOW} | ({"partialResultToken": token} if token else {}))
-        await eventually(lambda: shared_daemon.status()["native"]["active"] == 1)
+        await eventually(lambda: shared_daemon.status()["native"]["activeSearches"] == 1)
         client.cancel(asked)
         assert (await asked)["error"]["code"] == -32800
         await _threads_free(shared_daemon)
@@ -71,7 +71,7 @@ async def test_work_after_a_cancel_is_counted_in_units_not_in_time(shared_daemon
     async with await shared_daemon.connect() as client:
         before = shared_daemon.status()["native"]["unitsAfterStop"]
         asked = client.request("sidecar/grep", {"root": str(short_tmp), "pattern": _SLOW})
-        await eventually(lambda: shared_daemon.status()["native"]["active"] == 1)
+        await eventually(lambda: shared_daemon.status()["native"]["activeSearches"] == 1)
         client.cancel(asked)
         await asked
         await _threads_free(shared_daemon)
@@ -84,7 +84,7 @@ async def test_a_client_that_goes_takes_its_search_with_it(shared_daemon: Daemon
     _slow_tree(short_tmp)
     async with await shared_daemon.connect() as client:
         client.request("sidecar/grep", {"root": str(short_tmp), "pattern": _SLOW})
-        await eventually(lambda: shared_daemon.status()["native"]["active"] == 1)
+        await eventually(lambda: shared_daemon.status()["native"]["activeSearches"] == 1)
     await _threads_free(shared_daemon)
 
 
@@ -95,7 +95,7 @@ async def test_ten_cancelled_searches_leave_every_thread_for_the_eleventh(shared
     async with await shared_daemon.connect() as client:
         for _ in range(10):
             asked = client.request("sidecar/grep", {"root": str(short_tmp / "slow"), "pattern": _SLOW})
-            await eventually(lambda: shared_daemon.status()["native"]["active"] >= 1)
+            await eventually(lambda: shared_daemon.status()["native"]["activeSearches"] >= 1)
             client.cancel(asked)
             await asked
         found = await client.call("sidecar/grep", {"root": str(short_tmp / "quick"), "pattern": "needle"})

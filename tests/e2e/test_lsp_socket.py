@@ -88,7 +88,8 @@ async def test_requests_after_shutdown_are_refused(shared_daemon: Daemon, tree: 
     async with await shared_daemon.connect_lsp() as client:
         await client.initialize(tree)
         assert await client.call("shutdown") is None
-        assert (await client.refusal("textDocument/hover", {"textDocument": {"uri": (tree / "a.py").as_uri()}, "position": {"line": 0, "character": 0}})).code == -32600
+        where = {"textDocument": {"uri": (tree / "a.py").as_uri()}, "position": {"line": 0, "character": 0}}
+        assert (await client.refusal("textDocument/hover", where)).code == -32600
 
 
 async def test_an_lsp_request_before_initialize_is_refused(shared_daemon: Daemon) -> None:

@@ -60,6 +60,7 @@ class Daemon:
         self.env = self._environment() | (env or {})
         self.process: subprocess.Popen[bytes] | None = None
         self._idle_sockets = 0
+        self._started = False
         self.write_config(config)
 
     def _folder(self, name: str) -> Path:
@@ -100,6 +101,7 @@ class Daemon:
         self.spawn()
         eventually_sync(self._answers, what=f"the daemon answers; its log:\n{self.log_text()}")
         self._idle_sockets = processes.descriptor_kinds(self.pid).get("socket", 0)
+        self._started = True
         return self
 
     def spawn(self) -> None:
@@ -117,6 +119,8 @@ class Daemon:
             self.call("sidecar/status")
         except (FileNotFoundError, ConnectionRefusedError):
             return False
+        except Refused as refused:
+            raise AssertionError(f"no status: {refused}; its log:\n{self.log_text()}") from refused
         return True
 
     def wait_exit(self, timeout_s: float = PATIENCE_S) -> int:
@@ -217,7 +221,8 @@ class Daemon:
 
     def _check_end(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.check_idle()
+            if self._started:
+                self.check_idle()
             code = self.stop()
             assert code == self.expect_exit_code, f"exit code {code}; its log:\n{self.log_text()}"
         eventually_sync(lambda: not self.processes(), 10, f"no process is left: {self.processes()}")

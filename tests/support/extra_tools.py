@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,7 +26,7 @@ class Fault(msgspec.Struct, frozen=True, rename="camel"):
     """What the native operation `fault` does."""
 
     panic: bool = False
-    spin_ms: int = 0
+    spin_ms: Annotated[int, msgspec.Meta(ge=0, le=3_600_000)] = 0
 
 
 class Gates:
