@@ -137,7 +137,7 @@ def kill_orphans(session: int) -> int:
         elif fields[0] != "Z" or int(fields[3]) == ours or name_of(pid) == SUPERVISOR[:15]:
             continue
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG)
         count += 1
     return count
 

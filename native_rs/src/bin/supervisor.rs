@@ -9,7 +9,9 @@ fn main() -> ExitCode {
         // A failed start has been told to the daemon; there is nobody else to tell.
         Ok(options) => life::run(&options).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(message) => {
-            eprintln!("sidecar-supervisor: {message} (it is started by the sidecar daemon, not by hand)");
+            eprintln!(
+                "sidecar-supervisor: {message} (it is started by the sidecar daemon, not by hand)"
+            );
             ExitCode::from(2)
         }
     }
