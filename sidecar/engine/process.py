@@ -161,7 +161,7 @@ class Processes:
 
     def live(self) -> Live:
         """What runs now."""
-        return Live(len(self._running), sorted(process.pid for process in self._running))
+        return Live(len(self._running), sorted(process.pid for process in self._running if process.pid))
 
     async def close(self, grace_s: float = MAX_GRACE_S) -> None:
         """Start nothing more, end every attached tree, and return when they are dead and their folders gone."""
@@ -225,7 +225,8 @@ class Processes:
 
     def _ended(self, process: RunningProcess, spawned: Spawned, _: object) -> None:
         self._running.pop(process).release()
-        if not process.detached:
+        if not process.detached or not process.pid:
+            # What never ran was answered with an error: it leaves no trace.
             clearing = self._in_thread(spawned.folder.remove)
             self._clearing.add(clearing)
             clearing.add_done_callback(self._clearing.discard)

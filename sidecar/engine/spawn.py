@@ -87,7 +87,7 @@ def spawn(launch: Launch, state_dir: Path, socket_path: str) -> Spawned:
 
 def _spawn(launch: Launch, state_dir: Path, socket_path: str, undo: contextlib.ExitStack) -> Spawned:
     binary = supervisor.find_binary()
-    folder = RunFolder.create(state_dir, launch.argv, launch.cwd, detached=launch.detached)
+    folder = _folder(launch, state_dir)
     undo.callback(folder.remove)
     with contextlib.ExitStack() as theirs:
         lock = folder.lock()
@@ -111,6 +111,13 @@ def _spawn(launch: Launch, state_dir: Path, socket_path: str, undo: contextlib.E
         )
     # Our unreaped child: its number cannot name another process before we have waited for it.
     return Spawned(folder, process, os.pidfd_open(process.pid), control, stdin, outputs[0][0], outputs[1][0])
+
+
+def _folder(launch: Launch, state_dir: Path) -> RunFolder:
+    try:
+        return RunFolder.create(state_dir, launch.argv, launch.cwd, detached=launch.detached)
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise Failed(f"{error.filename} cannot be made: {error.strerror}", hint="The state folder must be yours; `sidecar doctor` checks it.") from error
 
 
 def _output(launch: Launch, folder: RunFolder, name: str, undo: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int | None, int]:

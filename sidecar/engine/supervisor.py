@@ -74,14 +74,21 @@ class RunFolder:
         folder.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.path.mkdir(mode=0o700)
         meta = Meta(folder.run_id, [_text(arg) for arg in argv], _text(cwd), detached, time.time(), proc.boot_id())
-        part = folder.path / "meta.json.part"
+        try:
+            folder._commit(msgspec.json.encode(meta), sync=detached)
+        except OSError:
+            folder.remove()
+            raise
+        return folder
+
+    def _commit(self, intent: bytes, *, sync: bool) -> None:
+        part = self.path / "meta.json.part"
         with open(part, "wb", opener=_private) as file:
-            file.write(msgspec.json.encode(meta))
-            if detached:
+            file.write(intent)
+            if sync:
                 file.flush()
                 os.fsync(file.fileno())
-        part.rename(folder.path / "meta.json")
-        return folder
+        part.rename(self.path / "meta.json")
 
     def lock(self) -> int | None:
         """Take the run's flock; its descriptor, or None when somebody holds it: the run is alive."""
@@ -134,7 +141,7 @@ def find_binary() -> str:
             return path
     on_path = None if named else shutil.which(proc.SUPERVISOR)
     if on_path is None:
-        raise NotInstalled(f"{named or proc.SUPERVISOR} was not found", hint="Install the sidecar-daemon wheel again, or build it with `make native`.")
+        raise NotInstalled(f"{named or proc.SUPERVISOR} was not found", hint="Install the sidecar-daemon wheel again, or build it with `make build`.")
     return on_path
 
 

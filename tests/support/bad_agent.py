@@ -109,6 +109,16 @@ def forks(number: int) -> None:
     stay()
 
 
+def hops(_: int) -> None:
+    """Be somebody else all the time: fork, let the parent end, and again, in the session of the first."""
+    if os.fork() == 0:
+        say("ready")
+        while os.fork() == 0:
+            pass
+        os._exit(0)
+    stay()
+
+
 def nameless(_: int) -> None:
     """A child in the same session that has cleared its environment."""
     _child(lambda: os.execve("/bin/sh", ["sh", "-c", "echo ready; read x < /dev/null; exec sleep 3600"], {}))
@@ -122,7 +132,7 @@ def _child(work: Callable[[], object]) -> None:
 
 
 DEEDS: dict[str, Callable[[int], None]] = {
-    deed.__name__: deed for deed in (silent, echo, deaf, chatty, line, ignores_term, closes, grandchild, leaves, daemonises, forks, nameless)
+    deed.__name__: deed for deed in (silent, echo, deaf, chatty, line, ignores_term, closes, grandchild, leaves, daemonises, forks, hops, nameless)
 }
 
 if __name__ == "__main__":

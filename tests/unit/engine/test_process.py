@@ -53,7 +53,7 @@ def test_a_signal_is_told_as_a_signal(on_loop: OnLoop, short_tmp: Path) -> None:
     on_loop(check())
 
 
-@pytest.mark.parametrize("deed", ["silent", "ignores_term", "closes", "grandchild", "daemonises", "nameless"])
+@pytest.mark.parametrize("deed", ["silent", "ignores_term", "closes", "grandchild", "daemonises", "hops", "nameless"])
 def test_a_timed_out_tree_is_dead_when_it_is_answered(on_loop: OnLoop, short_tmp: Path, deed: str) -> None:
     """Whatever it does - holds the pipe, ignores TERM, closes its pipes, leaves by setsid - no descendant is left (B5)."""
 

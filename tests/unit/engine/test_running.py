@@ -14,6 +14,7 @@ import pytest
 from sidecar.engine import proc
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.running import STDERR_TAIL_BYTES
+from sidecar.errors import NotFound
 from tests.support.supervised import BAD_AGENT, ground
 from tests.support.waiting import eventually
 
@@ -90,7 +91,7 @@ def test_a_later_kill_shortens_the_grace(on_loop: OnLoop, short_tmp: Path) -> No
     on_loop(check())
 
 
-@pytest.mark.parametrize("deed", ["silent", "daemonises", "forks", "nameless"])
+@pytest.mark.parametrize("deed", ["silent", "daemonises", "forks", "hops", "nameless"])
 def test_a_killed_supervisor_takes_its_tree_with_it(on_loop: OnLoop, short_tmp: Path, deed: str) -> None:
     """`kill -9` of the supervisor: PDEATHSIG, the mark in the environment and the session leave no descendant, no zombie."""
 
@@ -123,6 +124,18 @@ def test_a_detached_tree_outlives_its_starter_and_is_recorded(on_loop: OnLoop, s
             await eventually(lambda: (folder / "exit.json").exists())
             await eventually(lambda: not place.living())
             os.waitpid(process.supervisor_pid, 0)
+
+    on_loop(check())
+
+
+def test_a_detached_start_that_fails_leaves_no_folder(on_loop: OnLoop, short_tmp: Path) -> None:
+    """It was answered with an error, so that no later daemon may find it."""
+
+    async def check() -> None:
+        async with ground(short_tmp) as place:
+            with pytest.raises(NotFound):
+                await place.processes.start(["/no/such/program"], cwd="/", env=place.env, deadline=Deadline.after_ms(30_000), detached=True)
+            await place.gone()
 
     on_loop(check())
 

@@ -14,7 +14,7 @@ import pytest
 
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.spawn import Launch, check, exec_failed
-from sidecar.errors import Forbidden, InvalidParams, NoSpace, NotFound, NotInstalled, Overloaded, SidecarError, TooLarge
+from sidecar.errors import Failed, Forbidden, InvalidParams, NoSpace, NotFound, NotInstalled, Overloaded, SidecarError, TooLarge
 from tests.support.supervised import ground
 
 OnLoop = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -64,6 +64,19 @@ def test_bytes_that_are_no_utf8_are_words_too() -> None:
 def test_a_full_disk_is_told_as_such() -> None:
     """The supervisor could not reserve the exit record's space."""
     assert isinstance(exec_failed(errno.ENOSPC, Launch(("a",), "/", None)), NoSpace)
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(short_tmp: Path) -> None:
+    """The program is not to blame."""
+    (short_tmp / "run").write_text("a file where the run folder belongs")
+
+    async def attempt() -> None:
+        async with ground(short_tmp) as place:
+            with pytest.raises(Failed, match="run"):
+                await place.processes.run(["true"], cwd="/", env=place.env, deadline=Deadline.after_ms(30_000), slot=place.slot)
+            (short_tmp / "run").unlink()
+
+    asyncio.run(attempt())
 
 
 def test_a_machine_without_descriptors_says_try_again(short_tmp: Path) -> None:
