@@ -8,7 +8,7 @@ import msgspec
 
 from sidecar.daemon import status as facts
 from sidecar.daemon.core import Ask
-from sidecar.daemon.server import StopMode
+from sidecar.daemon.stopping import StopMode
 from sidecar.errors import InvalidParams
 
 

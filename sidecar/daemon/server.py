@@ -18,47 +18,26 @@ A `SidecarError` on the way goes to `pipe.failed(error)`. `sidecar/stop` is answ
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sidecar.daemon.acceptor import Acceptor
 from sidecar.daemon.idle import IdleClock
 from sidecar.daemon.locks import Claim
 from sidecar.daemon.names import Names, Seen
 from sidecar.daemon.publish import Listener
-from sidecar.engine.deadline import Deadline
+from sidecar.daemon.stopping import Stop, StopMode, ended_in_time
 from sidecar.engine.spec import Rights
 from sidecar.errors import SidecarError
 
 # How often the published name is looked at: two stat calls, well under 0.01% of a core.
 TICK_S = 1.0
-DRAIN_S = 30.0
-NOW_S = 2.0  # enough to flush the answers that exist and to kill what we started
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger(__name__)
-
-
-class StopMode(enum.StrEnum):
-    """How a daemon leaves (protocol.md, `sidecar/stop`)."""
-
-    DRAIN = "drain"
-    NOW = "now"
-    HANDOVER = "handover"
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why and how the daemon leaves, and until when it may take."""
-
-    mode: StopMode
-    deadline: Deadline
-    reason: str
 
 
 class Server:
@@ -135,31 +114,16 @@ class Server:
 
         Args:
             drain: is given the stop. When its deadline passes, or a second stop says `now`, it is cancelled, and called once
-                more with `now` and `NOW_S` seconds for what must not be left behind.
+                more with `now` for what must not be left behind.
         """
         try:
             await self._stopped.wait()
             assert self._stop is not None
-            if not await self._drained(drain, self._stop):
-                await self._drained(drain, Stop(StopMode.NOW, Deadline.after_ms(NOW_S * 1e3), self._stop.reason))
+            if not await ended_in_time(drain, self._stop, self._hurry):
+                await ended_in_time(drain, Stop.within(StopMode.NOW, None, self._stop.reason))
             return self._stop
         finally:
             await self._close()
-
-    async def _drained(self, drain: Callable[[Stop], Awaitable[None]], stop: Stop) -> bool:
-        """Whether `drain` came to its end by itself."""
-        draining = asyncio.ensure_future(drain(stop))
-        hurry = asyncio.ensure_future(self._hurry.wait())
-        try:
-            others = {hurry} if stop is self._stop else set()
-            done, _ = await asyncio.wait({draining, *others}, timeout=stop.deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (draining, hurry):
-                task.cancel()
-            ended, _ = await asyncio.gather(draining, hurry, return_exceptions=True)
-        if isinstance(ended, Exception):
-            raise ended
-        return draining in done
 
     def stop(self, mode: StopMode, deadline_s: float | None = None, reason: str = "asked to") -> None:
         """Leave: the names are gone when this returns, so that a client told of the stop finds none (field-notes 4.9).
@@ -171,8 +135,7 @@ class Server:
             if mode is StopMode.NOW:
                 self._hurry.set()
             return
-        within_s = deadline_s if deadline_s is not None else NOW_S if mode is StopMode.NOW else DRAIN_S
-        self._stop = Stop(mode, Deadline.after_ms(within_s * 1e3), reason)
+        self._stop = Stop.within(mode, deadline_s, reason)
         log.info("stopping (%s): %s", mode, reason)
         self._withdraw()
         self._stopped.set()

@@ -15,7 +15,8 @@ from typing import Any
 
 from sidecar.client import address
 from sidecar.daemon import journal_id, locks, startup
-from sidecar.daemon.server import Server, Stop, StopMode
+from sidecar.daemon.server import Server
+from sidecar.daemon.stopping import Stop, StopMode
 from sidecar.engine.spec import Rights
 from sidecar.errors import SidecarError
 from tests.support.loops import LOOPS
