@@ -55,9 +55,12 @@ def frame(framing: Framing | None, parts: Sequence[Chunk]) -> Sequence[Chunk]:
         parts: the body's bytes in order. For lines they hold no raw line feed: JSON written by us has none, and a body
             passed through from elsewhere must go through `one_line` first.
     """
+    alone = len(parts) == 1 and len(parts[0]) <= SMALL
     if framing is Framing.HEADERS:
+        if alone:
+            return (b"Content-Length: %d\r\n\r\n%b" % (len(parts[0]), parts[0]),)
         return [b"Content-Length: %d\r\n\r\n" % sum(map(len, parts)), *parts]
-    if len(parts) == 1 and len(parts[0]) <= SMALL:
+    if alone:
         return (b"%b\n" % parts[0],)  # one chunk less to handle, for the many small answers
     return [*parts, b"\n"]
 
@@ -139,7 +142,7 @@ class FrameReader:
             _check_length(self._kept, bytes(self._pending.getbuffer()[:PEEK]))
 
     def _feed_headers(self, data: bytes, bodies: list[bytes]) -> None:
-        at, size = 0, len(data)
+        at, size = self._feed_usual(data, bodies), len(data)
         while at < size or self._expected == 0:
             if self._expected < 0:
                 at, data = self._take_header(data, at)
@@ -158,6 +161,20 @@ class FrameReader:
             at += need
             self._expected = -1
             self._accept(body, bodies)
+
+    def _feed_usual(self, data: bytes, bodies: list[bytes]) -> int:
+        """Takes the complete small ASCII frames with nothing but Content-Length that `data` begins with; gives where they end."""
+        at = 0
+        if self._kept or self._head or self._expected >= 0 or not data.isascii():
+            return at
+        while data.startswith(b"Content-Length: ", at):
+            end = data.find(b"\r\n\r\n", at, at + 24)
+            digits = data[at + 16 : end]
+            if end < 0 or not digits.isdigit() or (stop := end + 4 + int(digits)) > len(data):
+                break
+            bodies.append(data[end + 4 : stop])
+            at = stop
+        return at
 
     def _accept(self, body: bytes, bodies: list[bytes]) -> None:
         if len(body) > MAX_BODY:
