@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import final
 
+__all__ = ["Cancel", "NativeError", "Text", "build_info", "configure", "cut_sync", "run", "stats"]
+
 class NativeError(Exception):
     """An error of the native part; the four values are also its `args`.
 

@@ -34,7 +34,7 @@ def group(name: str) -> list[Row]:
 def machine() -> str:
     """Where and with what the numbers were made."""
     model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
-    rg = subprocess.run(["rg", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    rg = subprocess.run([str(Path(sys.executable).parent / "rg"), "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
     packages = ", ".join(f"{name} {version(name)}" for name in ("sidecar-daemon", "uvloop", "msgspec", "pygls", "basedpyright"))
     return (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ ROUNDS = 15
 THREADS = os.cpu_count() or 1
 EVERYTHING = {"limit": 2**32 - 1, "maxBytes": 2**32 - 1}
 PATTERNS = {"a rare word": "asyncio.shield", "a regex": r"def \w+_\w+_handler\b", "a common word": "yield"}
-RG = ["rg", "--no-config", "-n", "--no-heading", "--color=never", f"-j{THREADS}"]
+RG = [str(Path(sys.executable).parent / "rg"), "--no-config", "-n", "--no-heading", "--color=never", f"-j{THREADS}"]
 
 
 def rg(tree: Path, pattern: str) -> bytes:
