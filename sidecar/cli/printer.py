@@ -32,6 +32,8 @@ class Printer:
         self._path: bytes | None = None
         self._next_line = 0
         """The number of the line behind the last one printed of this file; a gap before the next gets a `--`."""
+        self._after: list[bytes] = []
+        """Context behind the last match; held until the next match is known, which may be one of these lines."""
 
     def matches(self, matches: list[dict[str, Any]]) -> None:
         """Print some matches."""
@@ -40,8 +42,9 @@ class Printer:
             self._match(match)
 
     def rest(self, result: dict[str, Any]) -> None:
-        """Print what the final reply carries: matches that were not streamed, paths, or counts."""
+        """Print what the final reply carries: matches that were not streamed, paths, or counts. The last thing to be called."""
         self.matches(result.get("matches", []))
+        self._show_after(None)
         for path in result.get("paths", []):
             output.write_bytes(self._paint(PATH, _bytes(path, "path")) + b"\n")
         for row in result.get("counts", []):
@@ -50,17 +53,24 @@ class Printer:
 
     def _match(self, match: dict[str, Any]) -> None:
         path, text, line = _bytes(match, "path"), _bytes(match, "text"), match["line"]
-        before, after = ([_bytes(item, "text") for item in match.get(name, [])] for name in ("before", "after"))
-        self._open(path, line - len(before))
+        before, after = ([_line(_bytes(item, "text")) for item in match.get(name, [])] for name in ("before", "after"))
+        self._show_after(line if path == self._path else None)
+        first = max(line - len(before), self._next_line if path == self._path else 0)
+        self._open(path, first)
         if self._look.vimgrep:
             return self._vimgrep(path, line, text, match["submatches"])
-        skip = max(0, self._next_line - (line - len(before))) if self._next_line else 0
-        self._lines(path, line - len(before) + skip, before[skip:], b"-")
-        self._lines(path, line, _lines(self._highlighted(text, match["submatches"])), b":")
-        end = line + max(1, len(_lines(text)))
-        self._lines(path, end, after, b"-")
-        self._next_line = end + len(after)
+        self._lines(path, first, before[len(before) - (line - first) :], b"-")
+        shown = _lines(self._highlighted(text, match["submatches"]))
+        self._lines(path, line, shown, b":")
+        self._next_line, self._after = line + len(shown), after
         return None
+
+    def _show_after(self, before_line: int | None) -> None:
+        """Print the context that was held, as far as the next match of the same file does not stand there itself."""
+        lines = self._after if before_line is None else self._after[: max(0, before_line - self._next_line)]
+        self._lines(self._path or b"", self._next_line, lines, b"-")
+        self._next_line += len(lines)
+        self._after = []
 
     def _open(self, path: bytes, first_line: int) -> None:
         """What stands between this match and the one before it."""
@@ -100,9 +110,14 @@ class Printer:
         return colour + text + PLAIN if self._look.color else text
 
 
+def _line(text: bytes) -> bytes:
+    """One line without its end."""
+    return text.removesuffix(b"\n").removesuffix(b"\r")
+
+
 def _lines(text: bytes) -> list[bytes]:
     r"""The lines of a text without their ends; CR LF ends one too. Not `splitlines`, which also splits at \v, \f and others."""
-    return [line.rstrip(b"\r") for line in text.removesuffix(b"\n").split(b"\n")]
+    return [line.removesuffix(b"\r") for line in text.removesuffix(b"\n").split(b"\n")]
 
 
 def _bytes(value: Any, name: str) -> bytes:

@@ -41,17 +41,24 @@ def run(as_json: bool = False, watch: bool = False) -> int:
 
 def text(status: dict[str, Any], hello: dict[str, Any]) -> str:
     """The status for people; what a daemon of another version does not tell is left out."""
-    rows = [("daemon", f"pid {hello.get('pid')}, {hello.get('server', {}).get('version')}, {hello.get('socket')}")]
-    rows += [("uptime", _duration(status["uptimeMs"] / 1e3))] if "uptimeMs" in status else []
-    rows += [("clients", str(status["clients"]))] if isinstance(status.get("clients"), int) else []
+    rows = [("daemon", f"pid {hello.get('pid')}, version {status.get('version')}, {hello.get('socket')}")]
+    rows += [("uptime", _duration(status["uptimeS"]))] if "uptimeS" in status else []
+    rows += [("memory", f"{status['memory']['rssBytes'] >> 20} MiB, {status.get('openFiles')} open files")] if "memory" in status else []
+    rows += [("clients", str(len(status.get("clients", []))))]
     rows += [(f"lane {lane['name']}", _lane(lane)) for lane in status.get("lanes", [])]
-    lag = status.get("loopLag") or {}
-    rows += [("loop lag", "  ".join(f"{name} {lag[name]} ms" for name in ("p50", "p99", "p999", "max") if lag.get(name) is not None))] if lag else []
+    lag = status.get("loopLag", {})
+    rows += [("loop lag", ", ".join(f"{name} {lag[name]} ms" for name in ("p50", "p99", "p999", "max") if name in lag))]
+    rows += [(f"server {one.get('name')}", _server(one)) for one in status.get("servers", [])]
     return output.aligned(rows)
 
 
 def _lane(lane: dict[str, Any]) -> str:
     return f"{lane['running']} of {lane['limit']} running, {lane['queued']} queued, {lane['rejected']} rejected"
+
+
+def _server(server: dict[str, Any]) -> str:
+    said = (server.get("readiness") or server.get("state"), f"pid {server['pid']}" if server.get("pid") else None, server.get("root"))
+    return ", ".join(str(part) for part in said if part)
 
 
 def _duration(seconds: float) -> str:
