@@ -69,7 +69,7 @@ class WritePipe:
         self.waiting_bytes = 0
         os.set_blocking(fd, False)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write now, or as the reader makes room.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,13 @@ MAX_FILE = 15 << 20
 NUL_PEEK = 8192
 """Bytes in which a NUL makes a file binary; ripgrep and git look about as far."""
 
+YOUNG_NS = 50_000_000
+"""Age of a change below which a stamp proves nothing: two writes within one tick of the kernel's clock (up to 10 ms) carry the same times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What says that a file is still the same: device, inode, size, change of content and of metadata in nanoseconds."""
+    """What says that a file is still the same: device, inode, size, change of content and of metadata in nanoseconds (-1: too young to tell)."""
 
     device: int
     inode: int
@@ -75,9 +79,10 @@ def read(path: str, known: Stamp | None = None) -> tuple[Stamp, str | None]:
         raise Forbidden(f"{path} cannot be read: {error.strerror}", hint="Check its permissions.") from error
     with open(fd, "rb") as file:
         status = os.fstat(fd)
-        stamp = Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         _check(path, status)
-        if stamp == known:
+        is_young = time.time_ns() - status.st_ctime_ns < YOUNG_NS
+        stamp = Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, -1 if is_young else status.st_ctime_ns)
+        if stamp == known and not is_young:
             return stamp, None
         data = file.read(MAX_FILE + 1)
     return stamp, _decoded(path, data)

@@ -11,8 +11,9 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
+from sidecar import config
 from sidecar.errors import NotInstalled
 
 
@@ -72,26 +73,16 @@ ROWS = (
 )
 
 
-class Override(Protocol):
-    """What the user changes about a row: `config.Server`."""
-
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def command(self) -> Sequence[str]: ...
-    @property
-    def env(self) -> Mapping[str, str]: ...
-    @property
-    def idle_stop_s(self) -> float: ...
-
-
-def table(overrides: Mapping[str, Override], rows: Sequence[Row] = ROWS) -> tuple[Row, ...]:
+def table(overrides: Mapping[str, config.Server], rows: Sequence[Row] = ROWS) -> tuple[Row, ...]:
     """The rows as the user has them; a disabled one is left out."""
-    return tuple(_overridden(row, overrides[row.name]) if row.name in overrides else row for row in rows if row.name not in overrides or overrides[row.name].enabled)
+    changed = (_overridden(row, overrides.get(row.name)) for row in rows)
+    return tuple(row for row in changed if row is not None)
 
 
-def _overridden(row: Row, by: Override) -> Row:
-    return replace(row, command=tuple(by.command) or row.command, env=dict(by.env), idle_stop_s=by.idle_stop_s)
+def _overridden(row: Row, by: config.Server | None) -> Row | None:
+    if by is None:
+        return row
+    return replace(row, command=by.command or row.command, env=by.env, idle_stop_s=by.idle_stop_s) if by.enabled else None
 
 
 def choose(rows: Sequence[Row], path: str, language_id: str | None = None) -> Row | None:

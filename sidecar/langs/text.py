@@ -54,6 +54,10 @@ class Lines:
         self._lines = lines
         self._size = size
 
+    def equals(self, other: Lines) -> bool:
+        """Whether both hold the same characters."""
+        return self._size == other._size and self._lines == other._lines
+
     def apply(self, start_line: int, start_char: int, end_line: int, end_char: int, encoding: str, new_text: str) -> Text:
         """See `Text`."""
         kind = PositionEncoding(encoding)
@@ -97,8 +101,13 @@ def make(given: Given) -> Text:
     if not isinstance(given, str):
         return given
     if len(given) > LARGE and native.available():
-        return native.Text(given)
+        return native.text(given)
     return Lines(_split(given, True), len(given))
+
+
+def same(one: Text, other: Text) -> bool:
+    """Whether two texts are known to be equal. Large ones are compared by identity only: sending one again is cheaper than being wrong."""
+    return one is other or (isinstance(one, Lines) and isinstance(other, Lines) and one.equals(other))
 
 
 def as_str(given: Given) -> str:
