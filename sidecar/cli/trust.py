@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 from sidecar.cli import output
 from sidecar.client import address
 from sidecar.config import trust
+from sidecar.engine import proc, supervisor
 from sidecar.errors import Forbidden, InvalidParams
 
 HELP = "trust a folder's .sidecar.toml, or show what is trusted"
-SUPERVISOR = "sidecar-supervisor"
 MAX_ANCESTORS = 1000
 """Deeper than any process tree; a race with a dying ancestor cannot make us walk for ever."""
 
@@ -48,18 +49,14 @@ def supervised() -> bool:
 
 def _below_supervisor(pid: int) -> bool:
     for _ in range(MAX_ANCESTORS):
-        if pid <= 1:
+        fields = proc.stat_fields(pid)
+        if pid <= 1 or fields is None:
             return False
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_bytes()
-            if os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith(SUPERVISOR):
+        # Another user's program is not ours to see, and no supervisor of ours.
+        with contextlib.suppress(OSError):
+            if os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith(supervisor.BINARY):
                 return True
-        except PermissionError:
-            pass  # another user's process: its program is not ours to see, and no supervisor of ours
-        except OSError:
-            return False
-        # proc(5): the name stands in parentheses and may hold anything; the parent is the second field behind the last one.
-        pid = int(stat[stat.rindex(b")") + 1 :].split()[1])
+        pid = int(fields[1])
     return False
 
 

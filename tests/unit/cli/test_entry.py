@@ -61,7 +61,10 @@ def test_what_is_not_simple_goes_to_the_parser(words: list[str]) -> None:
     assert entry.command(words[0]).quick(words[1:]) is None
 
 
-@pytest.mark.parametrize("words", [[], ["unknown"], ["call"], ["grep", "--nonsense", "x"], ["status", "--nonsense"], ["completions", "tcsh"], ["--json", "status"]])
+WRONG = ("", "unknown", "call", "grep --nonsense x", "status --nonsense", "completions tcsh", "--json status")
+
+
+@pytest.mark.parametrize("words", [line.split() for line in WRONG])
 def test_wrong_usage_is_exit_2_with_one_message_and_a_hint(words: list[str]) -> None:
     """Never a traceback, and stdout stays empty."""
     done = sidecar(*words)

@@ -1,0 +1,37 @@
+"""The report for people."""
+
+from __future__ import annotations
+
+from sidecar.doctor import report
+from sidecar.doctor.outcome import Check, State
+
+CHECKS = [
+    Check("socket", State.OK, "a daemon answers"),
+    Check("rg", State.WARN, "rg not found", "why not", "do this"),
+    Check("x", State.FAIL, "broken", "because", "mend"),
+]
+
+
+def test_it_is_aligned_and_says_why_and_what_to_do() -> None:
+    """One glance: state, name, finding; below it reason and fix."""
+    assert report.text(CHECKS, color=False).splitlines() == [
+        "ok    socket  a daemon answers",
+        "warn  rg      rg not found",
+        "              why: why not",
+        "              fix: do this",
+        "FAIL  x       broken",
+        "              why: because",
+        "              fix: mend",
+        "1 failed, 1 warned, 1 fine",
+    ]
+
+
+def test_colour_changes_no_column() -> None:
+    """The marks are padded before they are painted."""
+    assert report.text(CHECKS[:1], color=True).startswith("\x1b[32mok  \x1b[0m  socket  ")
+
+
+def test_only_a_failure_fails() -> None:
+    """Warnings and skips are exit 0."""
+    assert not report.failed(CHECKS[:2])
+    assert report.failed(CHECKS)
