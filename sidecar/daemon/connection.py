@@ -227,6 +227,7 @@ class Connection(asyncio.Protocol):
         self._over(self._ending or ("lost" if exc else "closed"))
         if self._linger is not None:
             self._linger.cancel()
+        self.lsp = None
         if self.peer_pidfd is not None:
             os.close(self.peer_pidfd)
             self.peer_pidfd = None
@@ -310,7 +311,7 @@ class Connection(asyncio.Protocol):
             self._pause(_CROWDED)
 
     def _pause(self, why: int) -> None:
-        if not self._pauses and not self._ended and self.closed is None:
+        if not self._pauses and not self._ended and not self._transport.is_closing():
             self._transport.pause_reading()
         self._pauses |= why
 
@@ -322,7 +323,7 @@ class Connection(asyncio.Protocol):
         self._take(backlog)
         if self._pauses or self.closed is not None:
             return
-        if not self._ended:
+        if not self._ended and not self._transport.is_closing():
             self._transport.resume_reading()
         if self._reader.error is not None:
             self._refuse(self._reader.error)

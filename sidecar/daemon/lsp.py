@@ -15,10 +15,14 @@ While the first `initialize` imports pygls, and while any is decoded, its connec
 from __future__ import annotations
 
 import asyncio
+import gc
+import importlib
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -35,6 +39,7 @@ log = logging.getLogger(__name__)
 
 INITIALIZE, SHUTDOWN, EXIT = "initialize", "shutdown", "exit"
 FOLDERS_CHANGED = "workspace/didChangeWorkspaceFolders"
+_PYGLS_SIDE = "sidecar.daemon.lsp_protocol"
 NOTIFICATIONS = frozenset({"initialized", EXIT, "$/setTrace", FOLDERS_CHANGED, "window/workDoneProgress/cancel"})
 
 Welcome = Callable[["Connection", Hello], Mapping[str, Any]]
@@ -253,8 +258,20 @@ def _encoding(listed: list[str] | None) -> PositionEncoding:
 def _prepare(connection: Connection, request: Request) -> tuple[Arrival, Session, Any]:
     """In the thread: everything of an `initialize` that may take long."""
     arrival = arrival_of(request.params)
-    from sidecar.daemon import lsp_protocol  # late: see the module's docstring
-
-    session = lsp_protocol.session(connection)
+    session = _pygls().session(connection)
     params = _any.decode(request.params)
     return arrival, session, session.structure({"jsonrpc": "2.0", "id": request.id, "method": INITIALIZE, "params": params})
+
+
+def _pygls() -> ModuleType:
+    """The module that uses pygls. Its 33,000 objects stay for good: collecting garbage among them would stop the loop for 12 ms
+    at a time, so the collector rests during the import, and does not look at them afterwards.
+    """
+    if (loaded := sys.modules.get(_PYGLS_SIDE)) is not None:
+        return loaded
+    gc.disable()
+    try:
+        return importlib.import_module(_PYGLS_SIDE)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -155,6 +155,9 @@ def _converter() -> Converter:
     return converter
 
 
+_converter()  # warm it with the import, in the same thread
+
+
 def session(connection: Connection) -> PyglsSession:
     """A new protocol object that answers through `connection`."""
     return PyglsSession(_converter(), _Writer(connection))

@@ -65,7 +65,8 @@ class Outbox:
         on_room: Callable[[bool], None],
     ) -> None:
         self._loop, self._transport, self._limits = loop, transport, limits
-        self._on_trouble, self._on_room = on_trouble, on_room
+        self._on_trouble: Callable[[Trouble], None] = on_trouble
+        self._on_room: Callable[[bool], None] = on_room
         self._current: memoryview | None = None  # the big chunk being sliced
         self._chunks: deque[Chunk] = deque()  # bounded by limits.queued_bytes, behind the frame being written
         self._sizes: deque[int] = deque()  # of the frames whose chunks are queued, the first one being written
@@ -130,6 +131,7 @@ class Outbox:
         self._chunks.clear()
         self._sizes.clear()
         self._current, self._unsent, self.queued = None, 0, 0
+        self._on_trouble, self._on_room, self._then = _nobody, _nobody, _nobody  # no cycle keeps the connection alive
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -143,8 +145,9 @@ class Outbox:
 
     def _fail(self, trouble: Trouble) -> None:
         if not self._dead:
+            tell = self._on_trouble
             self.discard()
-            self._on_trouble(trouble)
+            tell(trouble)
 
     def _flush(self) -> None:
         """Writes up to one turn's bytes; the rest at the next turn, or when the transport has room again."""
@@ -176,9 +179,9 @@ class Outbox:
             self._current = self._current[SLICE:] if len(self._current) > SLICE else None
             return block
         if self._unsent + self.queued <= SLICE:  # the usual case: all that waits leaves together
-            block = b"".join(self._chunks)
+            everything = b"".join(self._chunks)
             self._chunks.clear()
-            return block
+            return everything
         first = self._chunks.popleft()
         small, size = [first], len(first)
         while self._chunks and size + len(self._chunks[0]) <= SLICE:
@@ -226,3 +229,7 @@ class Outbox:
         except OSError:  # the descriptor has just been closed
             in_kernel = 0
         return int(in_kernel) + self._transport.get_write_buffer_size()
+
+
+def _nobody(*_: object) -> None:
+    """Called when there is nobody left to tell."""

@@ -58,10 +58,10 @@ def frame(framing: Framing | None, parts: Sequence[Chunk]) -> Sequence[Chunk]:
     alone = len(parts) == 1 and len(parts[0]) <= SMALL
     if framing is Framing.HEADERS:
         if alone:
-            return (b"Content-Length: %d\r\n\r\n%b" % (len(parts[0]), parts[0]),)
+            return (b"".join((b"Content-Length: %d\r\n\r\n" % len(parts[0]), parts[0])),)
         return [b"Content-Length: %d\r\n\r\n" % sum(map(len, parts)), *parts]
     if alone:
-        return (b"%b\n" % parts[0],)  # one chunk less to handle, for the many small answers
+        return (b"".join((parts[0], b"\n")),)  # one chunk less to handle, for the many small answers
     return [*parts, b"\n"]
 
 
@@ -115,26 +115,16 @@ class FrameReader:
         return []
 
     def _feed_lines(self, data: bytes, bodies: list[bytes]) -> None:
-        end = data.rfind(b"\n")
-        if end < 0:
-            self._keep_line(data)
-            return
-        lines = data[:end].split(b"\n")
-        if not self._kept and end <= MAX_BODY and data.isascii():
-            bodies.extend(filter(None, map(bytes.strip, lines)))  # the usual case, checked for all lines at once
-            if end + 1 < len(data):
-                self._keep_line(data[end + 1 :])
-            return
-        if self._kept:
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if lines and self._kept:
             self._keep_line(lines[0])
             lines[0] = self._take()
         for line in lines:
             if line := line.strip(_BLANKS):
-                if len(line) > MAX_BODY:
-                    _check_length(len(line), line[:PEEK], line)
-                bodies.append(_checked(line))
-        if end + 1 < len(data):
-            self._keep_line(data[end + 1 :])
+                self._accept(line, bodies)
+        if rest:
+            self._keep_line(rest)
 
     def _keep_line(self, data: bytes) -> None:
         self._keep(data)

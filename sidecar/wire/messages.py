@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -94,9 +96,17 @@ decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_loose = msgspec.json.Decoder(LooseEnvelope).decode
 decode_id = msgspec.json.Decoder(Id).decode
 decode_cancel = msgspec.json.Decoder(CancelParams).decode
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def encode_id(id: Id | None) -> bytes:
     """An id as JSON. msgspec refuses integers of over 64 bits, which JSON-RPC allows."""
     return b"%d" % id if isinstance(id, int) else encode(id)
+
+
+def encode_error(error: Mapping[str, Any] | Raw) -> bytes:
+    """An error object as JSON. A file name that is not UTF-8 is a string with lone surrogates here: they become "?"."""
+    try:
+        return encode(error)
+    except UnicodeEncodeError:
+        return json.dumps(error, ensure_ascii=False, default=str).encode(errors="replace")

@@ -31,6 +31,7 @@ from sidecar.wire.messages import (
     decode_id,
     decode_loose,
     encode,
+    encode_error,
     encode_id,
 )
 
@@ -77,7 +78,7 @@ class Peer:
         if self.in_flight.pop(id, None) is None:
             return None
         if len(parts) == 1 and len(parts[0]) <= SMALL:
-            return (b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (encode_id(id), parts[0]),)
+            return (b"".join((b'{"jsonrpc":"2.0","id":', encode_id(id), b',"result":', parts[0], b"}")),)
         return [b'{"jsonrpc":"2.0","id":%b,"result":' % encode_id(id), *parts, b"}"]
 
     def error(self, id: Id, error: Mapping[str, Any] | Raw) -> list[bytes] | None:
@@ -158,4 +159,4 @@ class Peer:
 
 def refusal(error: Mapping[str, Any] | Raw, id: Id | None = None) -> list[bytes]:
     """An error response that answers no accepted request: `id` is null, or of a request that was never accepted."""
-    return [b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (encode_id(id), encode(error))]
+    return [b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (encode_id(id), encode_error(error))]

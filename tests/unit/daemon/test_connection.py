@@ -61,6 +61,21 @@ def test_the_client_is_known_by_its_socket(on_loop: OnLoop) -> None:
     on_loop(work())
 
 
+def test_a_client_of_another_user_is_turned_away(on_loop: OnLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once and unheard: the host never learns of it, a counter does."""
+
+    async def work() -> None:
+        async with stage() as made:
+            us = os.geteuid()
+            monkeypatch.setattr(os, "geteuid", lambda: us + 1)
+            client, conn = await made.connect()
+            assert await client.rest() == b""
+            assert (conn.closed, made.host.seen, made.host.gone) == ("foreign user", [], [])
+            assert made.counters["foreignUsers"] == 1
+
+    on_loop(work())
+
+
 def test_two_answers_to_one_request_are_one_and_a_count(on_loop: OnLoop) -> None:
     """The second answer is refused and counted; the client sees one (invariant 1)."""
 

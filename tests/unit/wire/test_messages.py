@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from sidecar.wire.messages import UNSET, decode_envelope, encode_id
+from sidecar.wire.messages import UNSET, decode_envelope, encode_error, encode_id
 
 
 @pytest.mark.parametrize("id", [0, -1, 1, 2**63, -(2**64), 10**40, "", "1", "é漢🎉", '"\\\n'])
@@ -30,3 +31,9 @@ def test_parameters_stay_bytes() -> None:
 def test_absent_parameters_are_null() -> None:
     """So that every method decodes one value."""
     assert bytes(decode_envelope(b'{"jsonrpc":"2.0","method":"x"}').params) == b"null"
+
+
+def test_an_error_about_a_name_that_is_not_utf_8_can_be_sent() -> None:
+    """Python shows such names with lone surrogates, which are no Unicode and no JSON."""
+    sent = encode_error({"message": "no file 'a\udcff'", "data": {"path": Path("/a\udcff"), "hint": "é"}})
+    assert json.loads(sent.decode()) == {"message": "no file 'a?'", "data": {"path": "/a?", "hint": "é"}}
