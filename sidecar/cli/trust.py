@@ -10,7 +10,7 @@ from pathlib import Path
 from sidecar.cli import output
 from sidecar.client import address
 from sidecar.config import trust
-from sidecar.engine import proc, supervisor
+from sidecar.engine import proc
 from sidecar.errors import Forbidden, InvalidParams
 
 HELP = "trust a folder's .sidecar.toml, or show what is trusted"
@@ -54,7 +54,7 @@ def _below_supervisor(pid: int) -> bool:
             return False
         # Another user's program is not ours to see, and no supervisor of ours.
         with contextlib.suppress(OSError):
-            if os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith(supervisor.BINARY):
+            if os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith(proc.SUPERVISOR):
                 return True
         pid = int(fields[1])
     return False

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.engine.supervisor import BINARY
+from sidecar.engine import proc
 from tests.unit.cli.test_entry import PROJECT, sidecar
 
 
@@ -38,7 +38,7 @@ def test_what_sidecar_runs_may_not_trust(own: dict[str, str], short_tmp: Path) -
 
 def test_a_supervisor_above_is_found_without_the_variable(own: dict[str, str], short_tmp: Path) -> None:
     """A command that cleans its environment is still below its supervisor: here a Python of that name."""
-    supervisor = short_tmp / BINARY
+    supervisor = short_tmp / proc.SUPERVISOR
     shutil.copy(os.path.realpath(sys.executable), supervisor)
     code = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
     env = {**os.environ, **own, "PYTHONPATH": str(PROJECT), "PYTHONHOME": sys.base_prefix}
