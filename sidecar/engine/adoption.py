@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-import select
 import signal
 import time
 from collections.abc import Sequence
@@ -22,6 +21,9 @@ from sidecar.engine.supervisor import Exit, Identity, Meta, RunFolder
 
 LEAVE_S = 2.0
 """How long supervisors whose daemon died may take over killing their trees; they are told to give no grace."""
+
+LOOK_S = 0.002
+"""Between two looks at their locks."""
 
 
 class Fate(enum.StrEnum):
@@ -96,29 +98,27 @@ def _look(folder: RunFolder) -> Found:
 def _end(folders: Sequence[RunFolder]) -> None:
     """Let living supervisors end their trees (only they find what has cleared its environment), at most `LEAVE_S` in all."""
     until = time.monotonic() + LEAVE_S
-    pidfds = [pidfd for folder in folders if folder.is_alive() and (pidfd := _supervisor(folder.identity())) is not None]
-    for pidfd in pidfds:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            signal.pidfd_send_signal(pidfd, signal.SIGQUIT)
-    for pidfd in pidfds:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        poll.poll(max(0.0, until - time.monotonic()) * 1e3)
-        os.close(pidfd)
+    alive = [folder for folder in folders if folder.is_alive()]
+    for folder in alive:
+        _hurry(folder.identity())
+    while alive and time.monotonic() < until:
+        # The lock, not the process: one that the daemon had just forked when it was killed has not said who it is yet.
+        time.sleep(LOOK_S)
+        alive = [folder for folder in alive if folder.is_alive()]
 
 
-def _supervisor(identity: Identity | None) -> int | None:
-    """A pidfd of the process that the folder names, if its start time proves that it is still that one."""
+def _hurry(identity: Identity | None) -> None:
+    """Tell a supervisor to give no grace, if its start time proves that the pid is still that one (features C5)."""
     if identity is None:
-        return None
+        return
     try:
         pidfd = os.pidfd_open(identity.pid)
     except OSError:
-        return None
+        return
     if proc.start_ticks(identity.pid) == identity.start_ticks:
-        return pidfd
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(pidfd, signal.SIGQUIT)
     os.close(pidfd)
-    return None
 
 
 def _kill_marked(run_ids: set[str]) -> None:

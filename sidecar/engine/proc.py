@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import select
 import signal
@@ -31,6 +32,7 @@ def become_subreaper() -> bool:
     return False
 
 
+@functools.cache
 def boot_id() -> str:
     """The kernel's id of this boot: pids and start times mean nothing in another."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:

@@ -26,6 +26,9 @@ from sidecar.errors import NotInstalled
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
+# Asked once: sysconfig works out all its paths for each question.
+_BESIDE = (sysconfig.get_path("scripts"), os.path.dirname(sys.executable))
+
 OWN_VARIABLES = ("SIDECAR_SOCKET", "SIDECAR_RUN", "SIDECAR_NO_AUTOSTART", "SIDECAR_CALL")
 """Said by us to what we start; never inherited from whoever started the daemon."""
 
@@ -135,7 +138,7 @@ def find_binary() -> str:
         NotInstalled: it is nowhere.
     """
     named = os.environ.get("SIDECAR_SUPERVISOR")
-    beside = [os.path.join(folder, proc.SUPERVISOR) for folder in (sysconfig.get_path("scripts"), os.path.dirname(sys.executable))]
+    beside = [os.path.join(folder, proc.SUPERVISOR) for folder in _BESIDE]
     for path in [named] if named else beside:
         if os.access(path, os.X_OK):
             return path

@@ -103,7 +103,7 @@ async def test_a_command_that_cannot_be_started_says_why(shared_daemon: Daemon, 
     assert told.value.data["hint"]
 
 
-async def test_no_command_outlives_a_daemon_that_is_killed(daemon: Daemon) -> None:
+async def test_no_process_we_started_outlives_its_purpose(daemon: Daemon) -> None:
     """After `kill -9` the trees end by themselves, and the next daemon starts at once and clears their folders."""
     async with await daemon.connect() as client:
         for deed in ("silent", "ignores_term", "daemonises"):

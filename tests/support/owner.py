@@ -1,6 +1,7 @@
 """A daemon's share of processes as a real process of its own: `owner.py STATE SOCKET DEED...` starts each bad agent and waits to be killed.
 
-A deed that starts with `+` is started detached. Says `ready` once all are in place.
+A deed that starts with `+` is started detached; after the deed `storm` it never stops to start more.
+Says `ready` once all are in place.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from sidecar.engine.process import Processes
 from tests.support.supervised import BAD_AGENT
 
 
+async def storm(processes: Processes) -> None:
+    """Four silent agents, started at once."""
+    await asyncio.gather(*(processes.start([*BAD_AGENT, "silent"], cwd="/", env=None, deadline=Deadline.after_ms(30_000)) for _ in range(4)))
+
+
 async def main(state: str, socket: str, deeds: list[str]) -> None:
     """Start them all, say so, and wait for ever."""
     proc.become_subreaper()
     processes = Processes(Path(state), socket, 4)
     for deed in deeds:
+        if deed == "storm":
+            continue
         ready = asyncio.Event()
         detached = deed.startswith("+")
         await processes.start(
@@ -34,7 +42,11 @@ async def main(state: str, socket: str, deeds: list[str]) -> None:
         )
         if not detached:
             await ready.wait()
+    if "storm" in deeds:
+        await storm(processes)
     os.write(1, b"ready\n")
+    while "storm" in deeds:
+        await storm(processes)
     await asyncio.Event().wait()
 
 
