@@ -16,13 +16,13 @@ from sidecar.client import ndjson
 from sidecar.errors import SidecarError
 
 ROOT = Path(__file__).resolve().parent.parent
-PATTERN = r"class \w+\(SidecarError\)"
+PATTERN = r"async def \w+"
 FILE, NAME = "sidecar/engine/deadline.py", "remaining_s"
 # A first hover waits until the language server has looked at the project, and this is what a person will wait for it.
 PATIENCE_MS = 60_000
 NEXT = """
   sidecar grep 'TODO|FIXME' .             search like rg, by the daemon
-  sidecar hover sidecar/errors.py:12:7    what a name is, by the language server that is already warm
+  sidecar hover sidecar/errors.py:13:7    what a name is, by the language server that is already warm
   sidecar status                          lanes, loop lag, language servers
   sidecar doctor                          is everything in order?
   sidecar stop                            end the daemon
@@ -67,7 +67,7 @@ def main() -> None:
     found, shown, both_ms = together()
     grep_ms, matches = found.result()
     hover_ms, card = shown.result()
-    print(f"{bold}grep{plain} {PATTERN!r}: {len(matches['matches'])} matches in {matches['files']} files")
+    print(f"{bold}grep{plain} '{PATTERN}': {len(matches['matches'])} matches in {matches['files']} files")
     for match in matches["matches"][:5]:
         print(f"  {match['path']}:{match['line']}:{match['text'].rstrip()}")
     print(f"\n{bold}hover{plain} {NAME} in {FILE}, by {card['server']} ({card['readiness']})")

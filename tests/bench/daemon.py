@@ -36,6 +36,8 @@ class Daemon:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for link in self._links:
             link.close()
+        if self._process.process is not None:
+            self._process.stop()
         self._process.finish()
 
     @property

@@ -26,8 +26,10 @@ RG = [str(Path(sys.executable).parent / "rg"), "--no-config", "-n", "--no-headin
 
 
 def rg(tree: Path, pattern: str) -> bytes:
-    """What rg prints."""
-    return subprocess.run([*RG, "-e", pattern, "."], cwd=tree, capture_output=True, check=True).stdout
+    """What rg prints; its 1 says that nothing matched."""
+    done = subprocess.run([*RG, "-e", pattern, "."], cwd=tree, capture_output=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
 
 
 def timed_rg(tree: Path, pattern: str) -> float:
@@ -80,7 +82,7 @@ def measure() -> list[Row]:
         link = daemon.link()
         rows = [compare(link, large, f"{many}, order any, {name}", pattern, 1.1, order="any") for name, pattern in PATTERNS.items()]
         rows += [compare(link, large, f"{many}, path order, {name}", pattern, 1.3) for name, pattern in PATTERNS.items()]
-        rows += [compare(link, small, f"500 files, {name}", pattern, 0.6, order="any") for name, pattern in list(PATTERNS.items())[:1]]
+        rows += [compare(link, small, f"500 files, {name}", pattern, 0.6, order="any") for name, pattern in PATTERNS.items()]
         rows.append(first_matches(link, large, "self"))
         link.close()
     return rows

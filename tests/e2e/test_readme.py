@@ -44,6 +44,13 @@ def test_the_script_has_ten_lines_and_imports_only_socket_and_json() -> None:
     assert [line for line in lines if "import" in line] == ["import json, socket"]
 
 
+def test_the_place_to_hover_is_a_name() -> None:
+    """The README's file, line and column point at an identifier, as the tree is today."""
+    for file, line, column in re.findall(r"sidecar hover ([\w/.]+):(\d+):(\d+)", README):
+        text = (PROJECT / file).read_text().splitlines()[int(line) - 1]
+        assert text[int(column) - 1].isalpha() and text.startswith(("class", "def"))
+
+
 def test_every_make_target_in_the_readme_exists() -> None:
     """Commands that the README tells people to type are targets of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
