@@ -27,9 +27,10 @@ from sidecar.daemon.dispatch import Dispatcher
 from sidecar.daemon.events import Subscriptions
 from sidecar.daemon.lsp import Editors
 from sidecar.daemon.outbox import OutboxLimits
-from sidecar.daemon.server import Server, Stop
+from sidecar.daemon.server import Server
 from sidecar.daemon.sessions import Sessions
 from sidecar.daemon.startup import StartupPipe
+from sidecar.daemon.stopping import Stop
 from sidecar.engine import adoption
 from sidecar.engine.lag import LagGuard
 from sidecar.engine.lanes import LaneLimits, Lanes
@@ -92,14 +93,16 @@ async def _serve(settings: config.Config, claim: locks.Claim, journal: str, pipe
         clients=lambda: len(core.connections),
         busy=lambda: bool(core.dispatcher.busy),
     )
-    await core.server.start()
-    _settle()
-    pipe.ready()
-    log.info("serving %s, version %s, pid %d", claim.socket, sidecar.__version__, os.getpid())
-    await core.server.serve_until_stopped(lambda stop: _leave(core, stop))
-    watch.close()
-    core.facts.shutdown(wait=False)
-    core.lag.close()
+    try:
+        await core.server.start()
+        _settle()
+        pipe.ready()
+        log.info("serving %s, version %s, pid %d", claim.socket, sidecar.__version__, os.getpid())
+        await core.server.serve_until_stopped(lambda stop: _leave(core, stop))
+    finally:
+        watch.close()
+        core.facts.shutdown(wait=False)
+        core.lag.close()
 
 
 def _built(settings: config.Config, claim: locks.Claim, journal: str, extra_tools: Iterable[ToolSpec[Any]]) -> Core:

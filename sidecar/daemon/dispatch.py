@@ -126,7 +126,8 @@ class Dispatcher:
             connection.fail(request.id, UnknownMethod(f"there is no method {request.method!r}", hint="docs/protocol.md lists the methods."))
 
     def _ask(self, connection: Connection, request: Request, method: Method) -> Ask:
-        if self._leaving and not method.inline:
+        # The stop itself, not only the drain that follows it: its asker may send the next request before the loop turns.
+        if (self._leaving or self._core.server.stopping) and not method.inline:
             raise _shutting_down()
         if connection.rights is Rights.READER and not method.reader_may:
             raise Forbidden(f"{method.name} is not served on the read-only socket", hint="Connect to the full socket.")
