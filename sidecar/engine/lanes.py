@@ -96,8 +96,9 @@ class Lane:
         if not self._held[slot.client_id]:
             del self._held[slot.client_id]
         self._mean_run_s += 0.1 * (time.monotonic() - slot.granted_at - self._mean_run_s)
-        if self._waiting:
-            self._hand_on()
+        if slot.client_id in self._waiting:
+            self._waiting.move_to_end(slot.client_id)  # it has just been served
+        self._hand_on()
 
     def _grant(self, client_id: str) -> LaneSlot | None:
         if self._general < self.limits.limit - 1:
@@ -113,11 +114,20 @@ class Lane:
     def _hand_on(self) -> None:
         # The client that holds least goes first, then the one that has been served longest ago.
         for client_id in sorted(self._waiting, key=lambda waiting: self._held.get(waiting, 0)):
-            slot = self._grant(client_id)
-            if slot is None:
-                continue
-            self._next_of(client_id).set_result(slot)
-            return
+            self._drop_cancelled(client_id)
+            slot = self._grant(client_id) if client_id in self._waiting else None
+            if slot is not None:
+                self._next_of(client_id).set_result(slot)
+                return
+
+    def _drop_cancelled(self, client_id: str) -> None:
+        # A cancel ends the future at once, but its task withdraws only when it runs: a slot given to it would be lost.
+        waiting = self._waiting[client_id]
+        while waiting and waiting[0].done():
+            waiting.popleft()
+            self._queued -= 1
+        if not waiting:
+            del self._waiting[client_id]
 
     def _next_of(self, client_id: str) -> asyncio.Future[LaneSlot]:
         waiting = self._waiting[client_id]
@@ -146,7 +156,7 @@ class Lane:
             timer.cancel()
 
     def _withdraw(self, client_id: str, future: asyncio.Future[LaneSlot]) -> None:
-        if future.done() and not future.cancelled():
+        if future.done() and not future.cancelled() and future.exception() is None:
             future.result().release()  # granted in the same turn of the loop as the cancel
         else:
             self._forget(client_id, future)

@@ -66,10 +66,9 @@ async def test_fifty_queued_calls_delay_another_client_by_at_most_one() -> None:
     flood = [await waiting(search, "flood") for _ in range(50)]
     single = await waiting(search, "single")
     running[0].release()
-    (await flood[0]).release()
     assert (await single).client_id == "single"
-    assert not any(task.done() for task in flood[1:])
-    for task in flood[1:]:
+    assert not any(task.done() for task in flood)
+    for task in flood:
         task.cancel()
 
 
@@ -164,3 +163,36 @@ async def test_status_shows_every_lane() -> None:
     rows = {row["name"]: row for row in lanes.status()}
     assert set(rows) == set(LaneName)
     assert rows[LaneName.SPAWN] == {"name": "spawn", "running": 1, "queued": 0, "limit": 4, "rejected": 0}
+
+
+async def test_calls_cancelled_together_with_the_running_one_leave_the_lane_empty() -> None:
+    """A slot freed in the same turn of the loop is never given to a wait that is already cancelled."""
+    search = lane(limit=2)
+
+    async def run() -> None:
+        slot = await search.acquire("one", far())
+        try:
+            await asyncio.Event().wait()
+        finally:
+            slot.release()
+
+    tasks = [asyncio.create_task(run()) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(task.cancelled() for task in tasks)
+    assert (search.running, search.queued) == (0, 0)
+
+
+async def test_a_client_that_has_just_been_served_goes_behind_one_that_has_not() -> None:
+    """Holding nothing any more is no advantage over a client that never held anything, whoever queued first."""
+    search = lane(limit=2)
+    served = await search.acquire("greedy", far())
+    await search.acquire("other", far())
+    again = await waiting(search, "greedy")
+    single = await waiting(search, "single")
+    served.release()
+    assert (await single).client_id == "single"
+    assert not again.done()
+    again.cancel()
