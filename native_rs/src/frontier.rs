@@ -60,11 +60,12 @@ impl Frontier {
             };
         }
         self.unfold();
-        if open && matches!(self.stack.last(), Some(Slot::Found(Entry::File(_)))) {
-            if let Some(Slot::Found(Entry::File(file))) = self.stack.pop() {
-                self.files += 1;
-                return Some(Work::Search(self.files - 1, file));
-            }
+        if let Some(Slot::Found(Entry::File(file))) = self
+            .stack
+            .pop_if(|slot| open && matches!(slot, Slot::Found(Entry::File(_))))
+        {
+            self.files += 1;
+            return Some(Work::Search(self.files - 1, file));
         }
         self.look_ahead()
     }
@@ -114,5 +115,54 @@ impl Frontier {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(name: &str) -> Entry {
+        Entry::File(Candidate {
+            root: 0,
+            rel: PathBuf::from(name),
+        })
+    }
+
+    fn folder(name: &str) -> Entry {
+        Entry::Folder(Arc::new(Folder::named(name)))
+    }
+
+    fn name_of(work: Option<Work>) -> String {
+        match work {
+            Some(Work::Search(number, file)) => format!("{number} {}", file.rel.display()),
+            Some(Work::List(ticket, _)) => format!("list {ticket}"),
+            None => "none".to_owned(),
+        }
+    }
+
+    #[test]
+    fn files_leave_in_the_listings_order_however_the_listings_come_in() {
+        let mut frontier = Frontier::new(vec![folder("a"), file("b"), folder("c")], true);
+        assert_eq!(name_of(frontier.take(true)), "list 1");
+        // The folder in front is being listed: the next one is listed ahead, and no file behind it leaves.
+        assert_eq!(name_of(frontier.take(true)), "list 2");
+        assert_eq!(name_of(frontier.take(true)), "none");
+        frontier.listed(2, vec![file("c/1")]);
+        assert_eq!(name_of(frontier.take(true)), "none");
+        frontier.listed(1, vec![file("a/1")]);
+        let order: Vec<_> = (0..4).map(|_| name_of(frontier.take(true))).collect();
+        assert_eq!(order, ["0 a/1", "1 b", "2 c/1", "none"]);
+        assert!(frontier.is_empty());
+    }
+
+    #[test]
+    fn a_closed_window_lets_folders_be_listed_but_no_file_leave() {
+        let mut frontier = Frontier::new(vec![file("a"), folder("b")], true);
+        assert_eq!(name_of(frontier.take(false)), "list 1");
+        assert_eq!(name_of(frontier.take(false)), "none");
+        assert_eq!(name_of(frontier.take(true)), "0 a");
     }
 }

@@ -223,7 +223,7 @@ impl Output {
         let by_limit =
             (self.limit - inner.items.min(self.limit)).min(items.ends.len() as u64) as usize;
         let room = self.max_bytes.saturating_sub(inner.item_bytes);
-        let by_bytes = items.ends.partition_point(|end| *end as u64 + 1 <= room);
+        let by_bytes = items.ends.partition_point(|end| (*end as u64) < room);
         if by_bytes < by_limit {
             (by_bytes, Some(Reason::Bytes))
         } else if by_limit < items.ends.len() {

@@ -85,7 +85,7 @@ impl<'a, W: Watch> FileSink<'a, W> {
 
     fn stopped(&mut self) -> bool {
         self.events = self.events.wrapping_add(1);
-        self.watch.stopped(self.events % 64 == 0)
+        self.watch.stopped(self.events.is_multiple_of(64))
     }
 
     /// The submatches of `mat`, as rg finds them again; only those in the shown window when the line is clipped.

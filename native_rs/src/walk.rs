@@ -1,32 +1,24 @@
-//! Which files a search covers: ripgrep's ignore rules over folders listed one at a time, so that the pool's workers share the walk.
+//! Which files a search covers, one listed folder at a time, so that the pool's workers share the walk.
 //!
 //! `ignore`'s own parallel walk starts threads of its own for every search; its incremental matchers decide the same per path.
 
 use std::cmp::Ordering;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ignore::IncrementalIgnore;
-use ignore::WalkBuilder;
-use ignore::overrides::OverrideBuilder;
-use ignore::types::TypesBuilder;
+use ignore::{IncrementalIgnore, WalkBuilder};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::request::Request;
-
-/// One path of the request.
-#[derive(Debug)]
-pub struct Root {
-    /// Where it is, absolute.
-    pub path: PathBuf,
-    /// What stands before a path below it in the reply (ends with `/` unless empty); for a file, the whole path.
-    pub shown: Vec<u8>,
-    pub is_folder: bool,
-}
+use crate::roots::{self, Bounds, Root};
+use crate::rules;
 
 /// A folder to list.
 #[derive(Debug)]
@@ -36,6 +28,19 @@ pub struct Folder {
     /// Device and inode; only while following links, to see loops.
     identity: Option<(u64, u64)>,
     parent: Option<Arc<Folder>>,
+}
+
+impl Folder {
+    /// A folder below the first root, for tests of what holds folders.
+    #[cfg(test)]
+    pub fn named(name: &str) -> Folder {
+        Folder {
+            root: 0,
+            rel: PathBuf::from(name),
+            identity: None,
+            parent: None,
+        }
+    }
 }
 
 /// A file to search.
@@ -64,39 +69,24 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct Walk {
     builder: WalkBuilder,
-    pub roots: Vec<Root>,
+    roots: Vec<Root>,
     follow: bool,
     sorted: bool,
-    bounds: Option<Vec<PathBuf>>,
+    bounds: Option<Bounds>,
 }
 
 impl Walk {
     /// Resolve the request's paths and compile its globs and types.
     ///
-    /// Errors: `notFound`, `outsideRoot`, `invalidParams` for a glob or type.
+    /// Errors: `notFound`, `outsideRoot`, `invalidParams` for a glob or type, `failed`.
     pub fn new(request: &Request, sorted: bool) -> Result<Walk> {
-        let bounds = request.roots.as_ref().map(|roots| {
-            roots
-                .iter()
-                .filter_map(|root| root.canonicalize().ok())
-                .collect::<Vec<_>>()
-        });
-        if !request.root.is_dir() {
-            return Err(missing(&request.root));
-        }
-        let mut roots = Vec::with_capacity(request.paths.len());
-        for path in &request.paths {
-            let root = resolve(&request.root, path)?;
-            if let Some(bounds) = &bounds {
-                inside(bounds, &root.path, path)?;
-            }
-            roots.push(root);
-        }
+        let bounds = Bounds::of(request);
+        let mut roots = roots::find(request, bounds.as_ref())?;
         if sorted {
-            roots.sort_by(|a, b| a.shown.cmp(&b.shown));
+            roots.sort_by(|one, other| one.shown.cmp(&other.shown));
         }
         Ok(Walk {
-            builder: builder(request, &roots)?,
+            builder: rules::builder(request, &roots)?,
             roots,
             follow: request.follow,
             sorted,
@@ -106,12 +96,7 @@ impl Walk {
 
     /// Whether rg would map these files into memory: few paths and each a file. Matters for how NULs are seen.
     pub fn only_files(&self) -> bool {
-        self.roots.len() <= 10 && self.roots.iter().all(|root| !root.is_folder)
-    }
-
-    /// Whether a candidate must not be a symlink by the time it is opened.
-    pub fn bounded(&self) -> bool {
-        self.bounds.is_some() && !self.follow
+        self.roots.len() <= 10 && self.roots.iter().all(|root| root.handle.is_none())
     }
 
     /// One set of matchers, for one worker: they cache by folder and cannot be shared.
@@ -122,39 +107,21 @@ impl Walk {
     /// Where the walk starts.
     pub fn start(&self) -> Vec<Entry> {
         let entry = |(index, root): (usize, &Root)| {
-            if root.is_folder {
-                let identity = self
-                    .follow
-                    .then(|| {
-                        fs::metadata(&root.path)
-                            .ok()
-                            .map(|meta| (meta.dev(), meta.ino()))
-                    })
-                    .flatten();
-                Entry::Folder(Arc::new(Folder {
+            if root.handle.is_none() {
+                return Entry::File(Candidate {
                     root: index,
                     rel: PathBuf::new(),
-                    identity,
-                    parent: None,
-                }))
-            } else {
-                Entry::File(Candidate {
-                    root: index,
-                    rel: PathBuf::new(),
-                })
+                });
             }
+            let identity = self.follow.then(|| identity_of(&root.path)).flatten();
+            Entry::Folder(Arc::new(Folder {
+                root: index,
+                rel: PathBuf::new(),
+                identity,
+                parent: None,
+            }))
         };
         self.roots.iter().enumerate().map(entry).collect()
-    }
-
-    /// The absolute path of `rel` below root number `root`.
-    pub fn path(&self, root: usize, rel: &Path) -> PathBuf {
-        let base = &self.roots[root].path;
-        if rel.as_os_str().is_empty() {
-            base.clone()
-        } else {
-            base.join(rel)
-        }
     }
 
     /// The path of a candidate as the reply shows it.
@@ -164,20 +131,48 @@ impl Walk {
         out.extend_from_slice(candidate.rel.as_os_str().as_bytes());
     }
 
+    /// Open a regular file and nothing else: a FIFO would wait for a writer, a device may never end, a socket cannot be opened.
+    /// Returns its size with it.
+    pub fn open(&self, candidate: &Candidate) -> io::Result<(fs::File, u64)> {
+        let root = &self.roots[candidate.root];
+        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = match &root.handle {
+            Some(handle) => {
+                if !self.follow {
+                    flags |= OFlags::NOFOLLOW;
+                }
+                rustix::fs::openat(handle, &candidate.rel, flags, Mode::empty())?
+            }
+            None if fs::metadata(&root.path)?.is_file() => {
+                rustix::fs::open(&root.path, flags, Mode::empty())?
+            }
+            None => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        // What the listing called a file may be something else by now.
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Ok((
+            fs::File::from(file),
+            u64::try_from(stat.st_size).unwrap_or(0),
+        ))
+    }
+
     /// List `folder`: what is not ignored, sorted by path if this walk is.
     pub fn list(&self, folder: &Arc<Folder>, matchers: &mut [IncrementalIgnore]) -> Listing {
         let mut listing = Listing::default();
-        let Ok(entries) = fs::read_dir(self.path(folder.root, &folder.rel)) else {
-            listing.unreadable = 1;
+        let (Some(handle), Some(matcher)) = (
+            &self.roots[folder.root].handle,
+            matchers.get_mut(folder.root),
+        ) else {
             return listing;
         };
-        let matcher = &mut matchers[folder.root];
-        for entry in entries {
-            match entry.and_then(|entry| self.admit(folder, &entry, matcher)) {
-                Ok(Some(entry)) => listing.entries.push(entry),
-                Ok(None) => {}
-                Err(_) => listing.unreadable += 1,
-            }
+        if self
+            .fill(&mut listing, folder, handle.as_fd(), matcher)
+            .is_err()
+        {
+            listing.unreadable += 1;
         }
         if self.sorted {
             listing.entries.sort_by(path_order);
@@ -185,33 +180,67 @@ impl Walk {
         listing
     }
 
+    fn fill(
+        &self,
+        listing: &mut Listing,
+        folder: &Arc<Folder>,
+        root: BorrowedFd<'_>,
+        matcher: &mut IncrementalIgnore,
+    ) -> io::Result<()> {
+        let rel = if folder.rel.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &folder.rel
+        };
+        let opened = rustix::fs::openat(
+            root,
+            rel,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        for entry in Dir::new(opened)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            match self.admit(folder, root, name, entry.file_type(), matcher) {
+                Ok(Some(entry)) => listing.entries.push(entry),
+                Ok(None) => {}
+                Err(_) => listing.unreadable += 1,
+            }
+        }
+        Ok(())
+    }
+
     fn admit(
         &self,
         folder: &Arc<Folder>,
-        entry: &fs::DirEntry,
+        root: BorrowedFd<'_>,
+        name: &OsStr,
+        mut kind: FileType,
         matcher: &mut IncrementalIgnore,
     ) -> io::Result<Option<Entry>> {
-        let kind = entry.file_type()?;
-        let rel = folder.rel.join(entry.file_name());
-        if kind.is_symlink() {
-            return if self.follow {
-                self.admit_link(folder, rel, matcher)
-            } else {
-                Ok(None)
-            };
+        let rel = folder.rel.join(name);
+        if kind == FileType::Unknown {
+            // Some file systems do not say it in the listing.
+            kind = FileType::from_raw_mode(
+                rustix::fs::statat(root, &rel, AtFlags::SYMLINK_NOFOLLOW)?.st_mode,
+            );
         }
-        let is_folder = kind.is_dir();
-        if !(is_folder || kind.is_file()) || matcher.matched(&rel, is_folder).is_ignore() {
-            return Ok(None);
+        match kind {
+            FileType::Symlink if self.follow => self.admit_link(folder, rel, matcher),
+            FileType::Directory if !matcher.matched(&rel, true).is_ignore() => {
+                self.folder(folder, rel, None).map(Some)
+            }
+            FileType::RegularFile if !matcher.matched(&rel, false).is_ignore() => {
+                Ok(Some(Entry::File(Candidate {
+                    root: folder.root,
+                    rel,
+                })))
+            }
+            _ => Ok(None),
         }
-        Ok(Some(if is_folder {
-            self.folder(folder, rel, None)?
-        } else {
-            Entry::File(Candidate {
-                root: folder.root,
-                rel,
-            })
-        }))
     }
 
     /// A symlink while following: judged by what it points to; a loop is an error, as in rg.
@@ -221,19 +250,17 @@ impl Walk {
         rel: PathBuf,
         matcher: &mut IncrementalIgnore,
     ) -> io::Result<Option<Entry>> {
-        let path = self.path(folder.root, &rel);
+        let path = self.roots[folder.root].path.join(&rel);
         let meta = fs::metadata(&path)?;
-        let is_folder = meta.is_dir();
-        if matcher.matched(&rel, is_folder).is_ignore() {
+        if matcher.matched(&rel, meta.is_dir()).is_ignore() {
             return Ok(None);
         }
-        if let Some(bounds) = &self.bounds {
-            let target = path.canonicalize()?;
-            if !bounds.iter().any(|bound| target.starts_with(bound)) {
-                return Err(io::ErrorKind::PermissionDenied.into());
-            }
+        if let Some(bounds) = &self.bounds
+            && !bounds.hold(&path)?
+        {
+            return Err(io::ErrorKind::PermissionDenied.into());
         }
-        if is_folder {
+        if meta.is_dir() {
             return self
                 .folder(folder, rel, Some((meta.dev(), meta.ino())))
                 .map(Some);
@@ -250,28 +277,35 @@ impl Walk {
         rel: PathBuf,
         linked: Option<(u64, u64)>,
     ) -> io::Result<Entry> {
-        let mut identity = linked;
-        if let Some(own) = linked {
+        if !self.follow {
+            return Ok(Entry::Folder(Arc::new(Folder {
+                root: parent.root,
+                rel,
+                identity: None,
+                parent: None,
+            })));
+        }
+        if linked.is_some() {
             let mut above = Some(parent);
             while let Some(folder) = above {
-                if folder.identity == Some(own) {
+                if folder.identity == linked {
                     return Err(io::Error::other("symlink loop"));
                 }
                 above = folder.parent.as_ref();
             }
-        } else if self.follow {
-            identity = fs::metadata(self.path(parent.root, &rel))
-                .ok()
-                .map(|meta| (meta.dev(), meta.ino()));
         }
-        let kept = self.follow.then(|| Arc::clone(parent));
+        let identity = linked.or_else(|| identity_of(&self.roots[parent.root].path.join(&rel)));
         Ok(Entry::Folder(Arc::new(Folder {
             root: parent.root,
             rel,
             identity,
-            parent: kept,
+            parent: Some(Arc::clone(parent)),
         })))
     }
+}
+
+fn identity_of(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Byte order of whole paths: a folder sorts as its name with a slash behind it.
@@ -292,116 +326,35 @@ fn order_key(entry: &Entry) -> (&[u8], &'static [u8]) {
     }
 }
 
-fn missing(path: &Path) -> Error {
-    let path = path.to_string_lossy().into_owned();
-    Error::NotFound {
-        message: format!("{path} does not exist"),
-        path,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn inside(bounds: &[PathBuf], path: &Path, given: &str) -> Result<()> {
-    let real = path.canonicalize().map_err(|_| missing(Path::new(given)))?;
-    if bounds.iter().any(|bound| real.starts_with(bound)) {
-        return Ok(());
+    fn file(rel: &str) -> Entry {
+        Entry::File(Candidate {
+            root: 0,
+            rel: PathBuf::from(rel),
+        })
     }
-    Err(Error::OutsideRoot {
-        message: format!("{given} is outside the roots this client may search"),
-        path: given.to_owned(),
-    })
-}
 
-/// Find one path of the request. `.` components vanish; `..` is left to the file system, as it may cross links.
-fn resolve(base: &Path, given: &str) -> Result<Root> {
-    let plain: PathBuf = Path::new(given)
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .collect();
-    let path = if plain.as_os_str().is_empty() {
-        base.to_path_buf()
-    } else {
-        base.join(&plain)
-    };
-    let is_folder = match fs::metadata(&path) {
-        Ok(meta) => meta.is_dir(),
-        Err(cause)
-            if matches!(
-                cause.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Err(missing(Path::new(given)));
-        }
-        Err(_) => false,
-    };
-    let mut shown = shown_as(base, &path);
-    if is_folder && !shown.is_empty() && !shown.ends_with(b"/") {
-        shown.push(b'/');
+    fn folder(rel: &str) -> Entry {
+        Entry::Folder(Arc::new(Folder::named(rel)))
     }
-    Ok(Root {
-        path,
-        shown,
-        is_folder,
-    })
-}
 
-/// Relative to `base` unless it leaves it (protocol.md, Wire).
-fn shown_as(base: &Path, path: &Path) -> Vec<u8> {
-    let climbs = path.components().any(|part| part == Component::ParentDir);
-    let real = if climbs {
-        path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
-    } else {
-        path.to_path_buf()
-    };
-    let below = real.strip_prefix(base).ok().map(Path::to_path_buf);
-    let below = below.or_else(|| {
-        climbs
-            .then(|| base.canonicalize().ok())
-            .flatten()
-            .and_then(|base| real.strip_prefix(base).ok().map(Path::to_path_buf))
-    });
-    below.unwrap_or(real).as_os_str().as_bytes().to_vec()
-}
-
-/// Configured as the rg binary does it (its `.rgignore` included).
-fn builder(request: &Request, roots: &[Root]) -> Result<WalkBuilder> {
-    let mut builder = WalkBuilder::empty();
-    for root in roots {
-        builder.add(&root.path);
+    #[test]
+    fn a_folder_sorts_where_the_paths_below_it_sort() {
+        let mut entries = [
+            folder("a"),
+            file("a0"),
+            file("a-b"),
+            file("b"),
+            file("a.txt"),
+        ];
+        entries.sort_by(path_order);
+        let names: Vec<_> = entries
+            .iter()
+            .map(|entry| String::from_utf8_lossy(order_key(entry).0).into_owned())
+            .collect();
+        assert_eq!(names, ["a-b", "a.txt", "a", "a0", "b"]);
     }
-    let obey = !request.no_ignore;
-    builder
-        .standard_filters(obey)
-        .hidden(!request.hidden)
-        .follow_links(request.follow)
-        .current_dir(&request.root);
-    if obey {
-        builder.add_custom_ignore_filename(".rgignore");
-    }
-    let mut overrides = OverrideBuilder::new(&request.root);
-    for glob in &request.globs {
-        overrides
-            .add(glob)
-            .map_err(|cause| wrong("globs", &cause))?;
-    }
-    builder.overrides(overrides.build().map_err(|cause| wrong("globs", &cause))?);
-    if !request.types.is_empty() {
-        let mut types = TypesBuilder::new();
-        types.add_defaults();
-        for name in &request.types {
-            match name.strip_prefix('!') {
-                Some(unwanted) => types.negate(unwanted),
-                None => types.select(name),
-            };
-        }
-        builder.types(types.build().map_err(|cause| wrong("types", &cause))?);
-    }
-    Ok(builder)
-}
-
-fn wrong(field: &str, cause: &ignore::Error) -> Error {
-    Error::invalid(
-        format!("{field}: {cause}"),
-        "see `rg --help` for globs and `rg --type-list` for types",
-    )
 }

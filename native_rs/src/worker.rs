@@ -2,13 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use grep_regex::RegexMatcher;
 use grep_searcher::Searcher;
 use ignore::IncrementalIgnore;
-use rustix::fs::{FileType, Mode as FileMode, OFlags};
 
 use crate::json;
 use crate::output::Items;
@@ -37,8 +35,12 @@ pub struct Local {
 }
 
 /// A file that polls the search before every read and counts every read as a unit of work.
+///
+/// It ends where the file did when it was opened, which saves the read that finds nothing (a size of 0 says nothing: /proc).
 struct Polled<'s> {
     file: File,
+    size: u64,
+    position: u64,
     search: &'s Search,
 }
 
@@ -47,9 +49,13 @@ impl Read for Polled<'_> {
         if self.search.stopped(true) {
             return Err(io::Error::other("stopped"));
         }
-        let read = self.file.read(buffer);
+        if self.size > 0 && self.position >= self.size {
+            return Ok(0);
+        }
+        let read = self.file.read(buffer)?;
+        self.position += read as u64;
         self.search.unit_done();
-        read
+        Ok(read)
     }
 }
 
@@ -96,10 +102,19 @@ impl Local {
         let mut first = true;
         self.items.clear();
         search.walk.shown(candidate, &mut self.shown);
-        let path = search.walk.path(candidate.root, &candidate.rel);
         let explicit = candidate.rel.as_os_str().is_empty();
-        match open(&path, explicit, search.walk.bounded()) {
-            Ok(file) => self.search_file(search, file, explicit, &mut first),
+        match search.walk.open(candidate) {
+            Ok((file, size)) => self.search_file(
+                search,
+                Polled {
+                    file,
+                    size,
+                    position: 0,
+                    search,
+                },
+                explicit,
+                &mut first,
+            ),
             Err(_) => bump(&search.output.skipped.unreadable),
         }
         let handed = match search.request.order {
@@ -109,7 +124,13 @@ impl Local {
         search.handed(handed);
     }
 
-    fn search_file(&mut self, search: &Search, file: File, explicit: bool, first: &mut bool) {
+    fn search_file(
+        &mut self,
+        search: &Search,
+        mut file: Polled<'_>,
+        explicit: bool,
+        first: &mut bool,
+    ) {
         stats::bump(&stats::FILES);
         bump(&search.output.searched);
         self.head.clear();
@@ -130,13 +151,12 @@ impl Local {
             &mut self.spans,
             watch,
         );
-        let slice = search.walk.only_files() && read_whole(&file, search, &mut self.whole);
+        let slice = search.walk.only_files() && read_whole(&mut file, &mut self.whole);
         let ended = if slice {
             self.searcher
                 .search_slice(&self.matcher, &self.whole, &mut sink)
         } else {
-            self.searcher
-                .search_reader(&self.matcher, Polled { file, search }, &mut sink)
+            self.searcher.search_reader(&self.matcher, file, &mut sink)
         };
         sink.close();
         let (count, binary) = (sink.count, sink.binary);
@@ -201,34 +221,15 @@ fn write_path(out: &mut Vec<u8>, shown: &[u8]) {
     }
 }
 
-/// Open a regular file and nothing else: a FIFO would wait for a writer, a device may never end, a socket cannot be opened.
-fn open(path: &Path, explicit: bool, bounded: bool) -> io::Result<File> {
-    if explicit && !std::fs::metadata(path)?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    if bounded && !explicit {
-        flags |= OFlags::NOFOLLOW;
-    }
-    let file = rustix::fs::open(path, flags, FileMode::empty())?;
-    // What the folder listing called a file may be something else by now.
-    if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    Ok(File::from(file))
-}
-
-/// Read a small file into `whole`; false leaves it to the streaming search.
-fn read_whole(file: &File, search: &Search, whole: &mut Vec<u8>) -> bool {
+/// Read a small file into `whole`; false leaves it to the streaming search, from its start.
+fn read_whole(file: &mut Polled<'_>, whole: &mut Vec<u8>) -> bool {
     whole.clear();
-    let small = file.metadata().is_ok_and(|meta| meta.len() <= WHOLE_BYTES);
-    let read = small
-        && file.take(WHOLE_BYTES + 1).read_to_end(whole).is_ok()
-        && whole.len() as u64 <= WHOLE_BYTES;
-    search.unit_done();
-    if small && !read {
-        // Grew meanwhile, or failed: start over, the streaming search will see the same.
-        return rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0)).is_err();
+    if file.size > WHOLE_BYTES || file.size == 0 {
+        return false;
     }
-    read
+    if file.read_to_end(whole).is_ok() {
+        return true;
+    }
+    file.position = 0;
+    rustix::fs::seek(&file.file, rustix::fs::SeekFrom::Start(0)).is_err()
 }

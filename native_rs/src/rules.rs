@@ -1,0 +1,61 @@
+//! Which files are ignored: ripgrep's rules, configured as the rg binary configures them.
+
+use ignore::WalkBuilder;
+use ignore::overrides::OverrideBuilder;
+use ignore::types::TypesBuilder;
+
+use crate::error::{Error, Result};
+use crate::request::Request;
+use crate::roots::Root;
+
+/// A builder of matchers for `roots`, one each in their order.
+///
+/// Errors: `invalidParams` for a glob or a type.
+pub fn builder(request: &Request, roots: &[Root]) -> Result<WalkBuilder> {
+    let mut builder = WalkBuilder::empty();
+    for root in roots {
+        builder.add(&root.path);
+    }
+    let obey = !request.no_ignore;
+    builder
+        .standard_filters(obey)
+        .hidden(!request.hidden)
+        .follow_links(request.follow)
+        .current_dir(&request.root);
+    if obey {
+        // The library does not know this name; the binary adds it.
+        builder.add_custom_ignore_filename(".rgignore");
+    }
+    let mut overrides = OverrideBuilder::new(&request.root);
+    for glob in &request.globs {
+        overrides
+            .add(glob)
+            .map_err(|cause| wrong("globs", &cause))?;
+    }
+    builder.overrides(overrides.build().map_err(|cause| wrong("globs", &cause))?);
+    add_types(&mut builder, &request.types)?;
+    Ok(builder)
+}
+
+fn add_types(builder: &mut WalkBuilder, names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut types = TypesBuilder::new();
+    types.add_defaults();
+    for name in names {
+        match name.strip_prefix('!') {
+            Some(unwanted) => types.negate(unwanted),
+            None => types.select(name),
+        };
+    }
+    builder.types(types.build().map_err(|cause| wrong("types", &cause))?);
+    Ok(())
+}
+
+fn wrong(field: &str, cause: &ignore::Error) -> Error {
+    Error::invalid(
+        format!("{field}: {cause}"),
+        "see `rg --help` for globs and `rg --type-list` for types",
+    )
+}
