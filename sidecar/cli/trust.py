@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from argparse import ArgumentParser
 from pathlib import Path
@@ -52,10 +51,8 @@ def _below_supervisor(pid: int) -> bool:
         fields = proc.stat_fields(pid)
         if pid <= 1 or fields is None:
             return False
-        # Another user's program is not ours to see, and no supervisor of ours.
-        with contextlib.suppress(OSError):
-            if os.path.basename(os.readlink(f"/proc/{pid}/exe")).startswith(proc.SUPERVISOR):
-                return True
+        if proc.name_of(pid) == proc.SUPERVISOR[:15]:
+            return True
         pid = int(fields[1])
     return False
 

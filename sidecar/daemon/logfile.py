@@ -6,11 +6,13 @@ Mode 0600, rotated, and what looks like a secret is replaced before it is writte
 
 from __future__ import annotations
 
+import copy
 import logging
 import logging.handlers
 import os
 import queue
 import re
+import traceback
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
@@ -26,7 +28,8 @@ FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 _SECRET_NAMES = "token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization|cookie"
 _SECRETS = re.compile(
     rf"""(?ix)
-    (?P<name> [\w-]*(?:{_SECRET_NAMES})[\w-]* ["']? \s* [=:] \s* ["']? (?:bearer\s+|basic\s+)? ) [^\s"',;&}}\])]+
+    (?P<flag> --[\w-]*(?:{_SECRET_NAMES})[\w-]* \s+ ) [^\s"',;-][^\s"',;]*
+  | (?P<name> [\w-]*(?:{_SECRET_NAMES})[\w-]* ["']? \s* [=:] \s* ["']? (?:bearer\s+|basic\s+)? ) [^\s"',;&}}\])]+
   | \b(?: sk-[\w-]{{16,}} | gh[pousr]_\w{{20,}} | github_pat_\w{{20,}} | xox[abprs]-[\w-]{{10,}} | AKIA[0-9A-Z]{{16}} )
   | \b eyJ[\w-]{{10,}} \. [\w-]{{10,}} \. [\w-]{{5,}}
   | (?P<scheme> \w+://[^\s/:@]+: ) [^\s/@]+ (?=@)
@@ -41,7 +44,7 @@ def path(state_dir: str | Path) -> Path:
 
 def redacted(text: str) -> str:
     """`text` with the values of what looks like secrets replaced by `***`; names stay, so that the line can be understood."""
-    return _SECRETS.sub(lambda found: (found["name"] or found["scheme"] or "") + "***", text)
+    return _SECRETS.sub(lambda found: (found["flag"] or found["name"] or found["scheme"] or "") + "***", text)
 
 
 class Listener:
@@ -85,9 +88,12 @@ class _Queueing(logging.handlers.QueueHandler):
         self.setFormatter(logging.Formatter(FORMAT, "%Y-%m-%dT%H:%M:%S"))
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        """The record with nothing but its finished text."""
-        text = self.format(record)[:MAX_MESSAGE]
-        return logging.makeLogRecord({"name": record.name, "levelno": record.levelno, "levelname": record.levelname, "msg": text})
+        """The record with nothing but its finished text; source lines of a traceback are read by the writing thread."""
+        plain = copy.copy(record)
+        plain.exc_info = plain.exc_text = None
+        trace = traceback.TracebackException(*record.exc_info, lookup_lines=False) if record.exc_info and record.exc_info[0] else None
+        text = self.format(plain)[:MAX_MESSAGE]
+        return logging.makeLogRecord({"name": record.name, "levelno": record.levelno, "levelname": record.levelname, "msg": text, "trace": trace})
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Queue it, or drop it."""
@@ -102,7 +108,9 @@ class _Redacting(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The finished text without secrets."""
-        return redacted(record.getMessage())
+        trace: traceback.TracebackException | None = getattr(record, "trace", None)
+        text = record.getMessage() if trace is None else "\n".join((record.getMessage(), *trace.format())).rstrip()
+        return redacted(text[:MAX_MESSAGE])
 
 
 class _PrivateRotating(logging.handlers.RotatingFileHandler):
