@@ -86,14 +86,14 @@ def table(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> list[str]:
 def members(method: Method, known: Mapping[type, Mapping[str, Any]], defs: Mapping[str, Any]) -> list[str]:
     """What a method's params hold; what is listed elsewhere is only named."""
     tools = {spec.args: name for name, spec in catalog.load().items()}
-    if method.params is Common:
+    if method.params is None or method.params is Common:
         return ["Only what every method may carry."]
     return [f"The arguments of the tool `{tools[method.params]}`."] if method.params in tools else table(known[method.params], defs)
 
 
 def schemas() -> tuple[dict[type, Mapping[str, Any]], dict[str, Any]]:
     """The schema of every struct on the wire, and the definitions they share."""
-    types = [method.params for method in METHODS.values()]
+    types: list[type] = [method.params for method in METHODS.values() if method.params is not None]
     types += [kind for spec in catalog.load().values() for kind in (spec.args, spec.result)]
     types = list(dict.fromkeys(types))
     found, defs = msgspec.json.schema_components(types, ref_template=NAME)
@@ -139,7 +139,7 @@ def description() -> str:
     methods = {
         method.name: {
             "summary": method.summary,
-            "params": {"$ref": NAME.format(name=method.params.__name__)},
+            "params": {"$ref": NAME.format(name=(method.params or Common).__name__)},
             "inline": method.inline,
             "reader": method.reader_may,
             "timeoutMs": None if method.timeout is None else {"default": method.timeout.default_ms, "max": method.timeout.max_ms},
