@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sidecar.errors import ShuttingDown
 from sidecar.langs import roots, text
 from sidecar.langs.roots import Stamp
 
@@ -34,9 +35,16 @@ class Disk:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="disk")
         self._kept: dict[str, tuple[Stamp, text.Text]] = {}
         self._kept_bytes = 0
+        self._closed = False
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do blocking work there."""
+        """Do blocking work there.
+
+        Raises:
+            ShuttingDown: after `close`.
+        """
+        if self._closed:
+            raise shutting_down()
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def look(self, path: str, bound: str | None, markers: Sequence[str], within: Sequence[str] | None, *, read: bool) -> Found:
@@ -60,6 +68,7 @@ class Disk:
 
     def close(self) -> None:
         """Take no more work."""
+        self._closed = True
         self._threads.shutdown(wait=False)
 
     def _keep(self, path: str, stamp: Stamp, content: text.Text) -> None:
@@ -69,6 +78,11 @@ class Disk:
         while self._kept_bytes > KEPT_BYTES:
             oldest = next(iter(self._kept))
             self._kept_bytes -= self._kept.pop(oldest)[1].len_bytes
+
+
+def shutting_down() -> ShuttingDown:
+    """The error for who comes too late."""
+    return ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
 
 
 def _look(

@@ -6,9 +6,11 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sidecar.engine.spec import Caller, Rights
 from sidecar.errors import Forbidden, Overloaded
+from sidecar.langs.disk import shutting_down
 from sidecar.langs.environment import shipped
 from sidecar.langs.lifeline import Key, Lifeline, World
 from sidecar.langs.places import Place
@@ -29,6 +31,7 @@ class Fleet:
     def __init__(self, world: World) -> None:
         self._world = world
         self._lifelines: dict[Key, Lifeline] = {}
+        self._closed = False
 
     @contextmanager
     def using(self, caller: Caller, place: Place) -> Iterator[Lifeline]:
@@ -37,7 +40,10 @@ class Fleet:
         Raises:
             Forbidden: a reader asks and no server runs (design 3.3).
             Overloaded: `MAX_SERVERS` are in use.
+            ShuttingDown: after `stop`.
         """
+        if self._closed:
+            raise shutting_down()
         lifeline = self._running(caller, place) if caller.rights is Rights.READER else self._any(caller, place)
         lifeline.users += 1
         try:
@@ -51,12 +57,13 @@ class Fleet:
         for lifeline in self._lifelines.values():
             lifeline.desk.closed(client_id, uri)
 
-    def status(self) -> list[dict[str, object]]:
+    def status(self) -> list[dict[str, Any]]:
         """Each server, for `sidecar/status`."""
         return [lifeline.status() for lifeline in self._lifelines.values()]
 
     async def stop(self) -> None:
         """End all, for good."""
+        self._closed = True
         await asyncio.gather(*(lifeline.stop() for lifeline in self._lifelines.values()))
 
     def _any(self, caller: Caller, place: Place) -> Lifeline:

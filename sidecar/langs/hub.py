@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -150,13 +151,16 @@ class Hub:
         question = Question(caller, root, canonical(uri), position, deadline.shortened_ms(BRIEFLY_MS), deadline, trace)
         place = await self._places.find(caller, root, question.uri)
         with self._fleet.using(caller, place) as lifeline:
-            answer = await self._asked(question, place, lifeline)
+            try:
+                answer = await self._asked(question, place, lifeline)
+            except Starting as waiting:
+                raise (lifeline.crashed() if lifeline.is_down else waiting) from waiting
         try:
             return results.forwarded(answer.result, answer.place.wanted.text, answer.client.said.encoding, caller.encoding)
         except msgspec.DecodeError as wrong:
             raise _no_hover(answer.client) from wrong
 
-    def status(self) -> list[dict[str, object]]:
+    def status(self) -> list[dict[str, Any]]:
         """Each server, for `sidecar/status`."""
         return self._fleet.status()
 

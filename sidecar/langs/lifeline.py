@@ -14,13 +14,13 @@ from typing import Any
 
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.process import Processes
-from sidecar.errors import Crashed, Failed, Misconfigured, NotInstalled, ShuttingDown, SidecarError, Starting
+from sidecar.errors import Crashed, Failed, Misconfigured, NotInstalled, SidecarError, Starting
 from sidecar.langs import servers
 from sidecar.langs.breaker import Breaker
 from sidecar.langs.client import LanguageClient
 from sidecar.langs.clock import Clock, Timer
 from sidecar.langs.desk import Desk, Note, Wanted
-from sidecar.langs.disk import Disk
+from sidecar.langs.disk import Disk, shutting_down
 from sidecar.langs.readiness import Readiness
 from sidecar.langs.servers import Row
 from sidecar.trace import Counters
@@ -93,14 +93,19 @@ class Lifeline:
         """How far the server's answers can be trusted now."""
         if self.running is not None:
             return self.running.readiness
-        return Readiness.DEGRADED if self.breaker.is_open else Readiness.STARTING
+        return Readiness.DEGRADED if self.is_down else Readiness.STARTING
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it has crashed and is not being started yet."""
+        return self.running is None and self._starting is None and self.breaker.attempts > 0
 
     @property
     def is_alive(self) -> bool:
         """Whether it has a process, takes one, or will by itself."""
         return self.running is not None or self._starting is not None or self._timer is not None
 
-    def status(self) -> dict[str, object]:
+    def status(self) -> dict[str, Any]:
         """For `sidecar/status`."""
         client, failure, breaker = self.running, self._failure, self.breaker
         retry_ms = round(breaker.wait_s(self._world.clock.now()) * 1e3)
@@ -135,7 +140,9 @@ class Lifeline:
                     self.wake()
                     await self._change()
         except TimeoutError as late:
-            raise self.starting() from late
+            raise Starting(
+                f"{self.row.name} is starting", hint="Ask again in a moment.", retry_after_ms=STARTING_RETRY_MS, server=self.row.name
+            ) from late
         return self.running
 
     def wake(self) -> None:
@@ -145,7 +152,7 @@ class Lifeline:
             Crashed: it has failed too often.
         """
         if self._closed:
-            raise ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
+            raise shutting_down()
         if self.running is not None or self._starting is not None or self._timer is not None:
             return
         wait_s = self.breaker.wait_s(self._world.clock.now())
@@ -155,12 +162,6 @@ class Lifeline:
             raise self.crashed()
         else:
             self._timer = self._world.clock.call_later(wait_s, self._begin)
-
-    def starting(self) -> SidecarError:
-        """The error for who does not wait."""
-        if self.breaker.attempts and self._starting is None:
-            return self.crashed()
-        return Starting(f"{self.row.name} is starting", hint="Ask again in a moment.", retry_after_ms=STARTING_RETRY_MS, server=self.row.name)
 
     def crashed(self) -> Crashed:
         """The error for who asks a server that is down."""

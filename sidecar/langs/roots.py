@@ -77,14 +77,17 @@ def read(path: str, known: Stamp | None = None) -> tuple[Stamp, str | None]:
         raise NotFound(f"{path} does not exist", hint="Check the path; relative ones count from the root.") from error
     except OSError as error:
         raise Forbidden(f"{path} cannot be read: {error.strerror}", hint="Check its permissions.") from error
-    with open(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         _check(path, status)
         is_young = time.time_ns() - status.st_ctime_ns < YOUNG_NS
         stamp = Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, -1 if is_young else status.st_ctime_ns)
         if stamp == known and not is_young:
             return stamp, None
-        data = file.read(MAX_FILE + 1)
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(MAX_FILE + 1)
+    finally:
+        os.close(fd)
     return stamp, _decoded(path, data)
 
 
