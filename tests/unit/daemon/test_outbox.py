@@ -65,8 +65,8 @@ class Clock:
 class Wire:
     """A transport that takes what it is told to take: `room` bytes, then it pauses the outbox."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+    def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
+        self.ours, self.theirs = ours, theirs
         self.outbox: Outbox | None = None
         self.blocks: list[bytes] = []
         self.held = 0
@@ -82,7 +82,7 @@ class Wire:
 
     def get_extra_info(self, name: str) -> socket.socket:
         """A real socket, with nothing in it."""
-        return self._sock
+        return self.ours
 
     def write(self, data: bytes) -> None:
         """Takes it, pausing the outbox when there is no more room."""
@@ -110,7 +110,7 @@ def outbox(limits: OutboxLimits | None = None) -> Iterator[tuple[Outbox, Wire, C
     """An outbox, its transport, its clock, and what it called."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        clock, wire, called = Clock(), Wire(ours), list[object]()
+        clock, wire, called = Clock(), Wire(ours, theirs), list[object]()
         box = Outbox(cast(asyncio.AbstractEventLoop, clock), cast(asyncio.Transport, wire), limits or OutboxLimits(), called.append, called.append)
         wire.outbox = box
         yield box, wire, clock, called
@@ -193,6 +193,25 @@ def test_no_progress_for_30_s_ends_the_client() -> None:
         clock.advance(25)
         assert called == []
         clock.advance(15)
+        assert called == [Trouble.STALLED]
+
+
+def test_what_the_kernel_holds_counts_as_unread() -> None:
+    """A reader so slow that the transport does not notice it for 30 s is honest all the same."""
+    with outbox() as (box, wire, clock, called):
+        wire.ours.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                wire.ours.send(b"x" * 65536)
+        wire.room = 0
+        box.put([b"y" * 1000])
+        clock.turn()
+        for _ in range(3):
+            clock.advance(20)
+            assert wire.theirs.recv(100_000)
+        assert called == []
+        assert not box.slow()
+        clock.advance(40)
         assert called == [Trouble.STALLED]
 
 
