@@ -26,13 +26,14 @@ MAX_MESSAGE = 16_384
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 
 _SECRET_NAMES = "token|secret|passw(?:or)?d|passphrase|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization|cookie"
+# No unbounded run of word characters before a fixed text: on a long word that takes quadratic time, with the GIL held.
 _SECRETS = re.compile(
     rf"""(?ix)
-    (?P<flag> --[\w-]*(?:{_SECRET_NAMES})[\w-]* \s+ ) [^\s"',;-][^\s"',;]*
-  | (?P<name> [\w-]*(?:{_SECRET_NAMES})[\w-]* ["']? \s* [=:] \s* ["']? (?:bearer\s+|basic\s+)? ) [^\s"',;&}}\])]+
+    (?P<flag> --[\w-]{{0,64}}?(?:{_SECRET_NAMES})[\w-]{{0,64}} \s+ ) [^\s"',;-][^\s"',;]*
+  | (?P<name> (?:{_SECRET_NAMES})[\w-]{{0,64}} ["']? \s* [=:] \s* ["']? (?:bearer\s+|basic\s+)? ) [^\s"',;&}}\])]+
   | \b(?: sk-[\w-]{{16,}} | gh[pousr]_\w{{20,}} | github_pat_\w{{20,}} | xox[abprs]-[\w-]{{10,}} | AKIA[0-9A-Z]{{16}} )
   | \b eyJ[\w-]{{10,}} \. [\w-]{{10,}} \. [\w-]{{5,}}
-  | (?P<scheme> \w+://[^\s/:@]+: ) [^\s/@]+ (?=@)
+  | (?P<scheme> \b[a-z][\w+.-]{{0,30}}://[^\s/:@]{{1,256}}: ) [^\s/@]+ (?=@)
     """
 )
 
@@ -109,7 +110,7 @@ class _Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The finished text without secrets."""
         trace: traceback.TracebackException | None = getattr(record, "trace", None)
-        text = record.getMessage() if trace is None else "\n".join((record.getMessage(), *trace.format())).rstrip()
+        text = record.getMessage() if trace is None else (record.getMessage() + "\n" + "".join(trace.format())).rstrip()
         return redacted(text[:MAX_MESSAGE])
 
 
