@@ -5,6 +5,7 @@ Knows nothing of documents; a line of text is given without its line end, or wit
 
 from __future__ import annotations
 
+import codecs
 import os
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
@@ -13,6 +14,9 @@ from sidecar.errors import InvalidParams
 
 # What RFC 3986 allows in a path beside letters, digits and "_.-~" (`pchar`), less what some servers encode and others do not.
 _URI_SAFE = "/!$&'()*+,;=:@"
+
+# A codec is a module that is imported at its first use: now, and not on the loop.
+codecs.lookup("utf-16-le")
 
 
 def index_of(line: str, character: int, encoding: PositionEncoding) -> int:
