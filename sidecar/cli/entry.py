@@ -59,9 +59,9 @@ def main(words: Sequence[str] | None = None) -> int:
         explain(error.message, error.hint)
         return TIMED_OUT if isinstance(error, TimedOut) else ERROR
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _abandoned(INTERRUPTED)
     except BrokenPipeError:
-        return _quiet()
+        return _abandoned(DONE)  # `sidecar grep x | head` is no error
     except Exception as error:  # noqa: BLE001  the one boundary: a user never sees a traceback
         return _defect(error)
 
@@ -93,10 +93,10 @@ def command(name: str) -> Any:
     return import_module(f"sidecar.cli.{name}")
 
 
-def _quiet() -> int:
-    """Nobody reads on (`sidecar grep x | head`): that is no error, and Python's own last flush must not complain."""
+def _abandoned(code: int) -> int:
+    """What stdout still holds goes nowhere: nobody may read it, and Python's own last flush would complain, or wait for ever."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return DONE
+    return code
 
 
 def _defect(error: Exception) -> int:

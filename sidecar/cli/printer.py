@@ -8,8 +8,8 @@ from typing import Any
 
 from sidecar.cli import output
 
-PATH, LINE, HIT, PLAIN = b"\x1b[35m", b"\x1b[32m", b"\x1b[1m\x1b[31m", b"\x1b[0m"
-"""rg's default colours (`rg --help`, --colors)."""
+PATH, LINE, HIT, PLAIN = b"\x1b[0m\x1b[35m", b"\x1b[0m\x1b[32m", b"\x1b[0m\x1b[1m\x1b[31m", b"\x1b[0m"
+"""rg's default colours, byte for byte (`rg --help`, --colors)."""
 
 
 @dataclass(frozen=True, slots=True)

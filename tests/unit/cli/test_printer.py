@@ -45,7 +45,7 @@ def test_headings_stand_above_their_matches(capfdbinary: pytest.CaptureFixture[b
 def test_colour_marks_the_path_the_line_and_the_match(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """As rg does by default."""
     shown = printed(Look(color=True), [match("a", 1, "one x two\n", (4, 5))], capfdbinary)
-    assert shown == b"\x1b[35ma\x1b[0m:\x1b[32m1\x1b[0m:one \x1b[1m\x1b[31mx\x1b[0m two\n"
+    assert shown == b"\x1b[0m\x1b[35ma\x1b[0m:\x1b[0m\x1b[32m1\x1b[0m:one \x1b[0m\x1b[1m\x1b[31mx\x1b[0m two\n"
 
 
 def test_context_lines_have_a_dash_and_gaps_are_marked(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
