@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Every complete message in order, then, if the stream is broken, why."""
-        if self._ending or self.closed is not None:
+        if self._ending or self._broken or self.closed is not None:
             return
         self._take(self._reader.feed(data))
         if self._reader.error is not None:
@@ -210,7 +210,7 @@ class Connection(asyncio.Protocol):
         elif not self._ending and self.closed is None:
             self._take(self._reader.finish())
             if self._reader.error is not None:
-                self._send_refusal(self._reader.error, None)
+                self._refuse(self._reader.error)
             self._finish_if_done()
         return True
 
@@ -263,7 +263,7 @@ class Connection(asyncio.Protocol):
             return False
         if self.closed is None:
             self._outbox.put(frame(self._reader.framing, parts))
-            if self._ended:
+            if self._ended or self._broken:
                 self._finish_if_done()
         return True
 
@@ -272,31 +272,34 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: SidecarError) -> None:
         """One clear error, then the end: the stream cannot be read further, but what was accepted is still answered."""
-        if self._ending or self._ended or self._backlog:  # a backlog comes first
+        if self._ending or self._broken or self._backlog:  # a backlog comes first
             return
+        self._broken = True
         self._counters["brokenStreams"] += 1
         self._send_refusal(error, None)
-        self._broken = self._ended = True
         self._finish_if_done()
 
     def _finish_if_done(self) -> None:
         if not self.peer.in_flight and not self._backlog:
-            self._end("broken input" if self._broken else "end of input", self._start_linger if self._broken else self._transport.close)
+            self._end("broken input" if self._broken else "end of input", self._linger_or_close)
 
     def _end(self, reason: str, then: Callable[[], None]) -> None:
         if self.closed is None and not self._ending:
             self._ending = reason
             self._outbox.close(then)
 
-    def _start_linger(self) -> None:
+    def _linger_or_close(self) -> None:
         """Shows the end to a client that may still be sending, and lets it send until it looks or `LINGER_S` have passed."""
+        if self._ended:
+            self._transport.close()
+            return
         self._linger = asyncio.get_running_loop().call_later(LINGER_S, self._drop, self._ending)
         self._transport.write_eof()
 
     def _closed_by_client(self) -> None:
         """EPOLLHUP. Unread input (an ack, an `exit`) is still taken: the loop reads it, then the end, unless it does not read."""
         self._hung_up = True
-        if self._ended or self._pauses or self._ending:
+        if self._ended or self._broken or self._pauses or self._ending:
             self._drop(self._ending or "closed")
 
     def _in_trouble(self, trouble: Trouble) -> None:

@@ -254,6 +254,40 @@ def test_a_broken_stream_still_gets_the_answers_it_is_owed(on_loop: OnLoop) -> N
     on_loop(work())
 
 
+def test_a_broken_stream_that_ends_is_told_once(on_loop: OnLoop) -> None:
+    """The end of its input brings no second error, and the connection ends with the last answer."""
+
+    async def work() -> None:
+        async with stage() as made:
+            client, conn = await made.connect()
+            await client.ask(1, "hang")
+            await client.send(b'{"\xff"}\n{"jsonrpc":"2.0","id":2,"method":"echo"}\n')
+            client.half_close()
+            assert (await client.line())["error"]["code"] == -32700
+            conn.reply(1, [b"true"])
+            assert (await client.line())["result"] is True
+            assert await client.line() is None
+            await eventually(lambda: made.host.gone == ["broken input"])
+
+    on_loop(work())
+
+
+def test_a_crowded_client_whose_stream_breaks_gets_all_it_is_owed(on_loop: OnLoop) -> None:
+    """Answers first, then the error, then the end; its further input is discarded."""
+
+    async def work() -> None:
+        async with stage() as made:
+            client, _ = await made.connect(OutboxLimits(queued_bytes=64 << 20, pause_bytes=1 << 10))
+            await client.ask(1, "big", 3_000_000)
+            await client.ask(2, "big", 3_000_000)
+            await eventually(lambda: made.counters["readingPaused"])
+            await client.send(b'{"\xff"}\n' + b"x" * 10_000)
+            assert [(await client.line()).get("id") for _ in range(3)] == [1, 2, None]
+            assert await client.line() is None
+
+    on_loop(work())
+
+
 def test_half_a_frame_and_the_end_is_told(on_loop: OnLoop) -> None:
     """A client that ends inside a frame reads that it did."""
 
