@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sidecar.cli.parser import takes_value
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -53,7 +55,7 @@ def fish_quoted(text: str) -> str:
 def _options(parser: argparse.ArgumentParser) -> tuple[Option, ...]:
     shown = (action for action in parser._actions if action.option_strings and action.help != argparse.SUPPRESS)
     return tuple(
-        Option(tuple(one.option_strings), _text(one, parser), one.nargs != 0 and not isinstance(one, argparse.BooleanOptionalAction), _choices(one))
+        Option(tuple(one.option_strings), _text(one, parser), takes_value(one), _choices(one))
         for one in shown
     )
 
