@@ -155,37 +155,45 @@ impl Output {
         }
     }
 
-    /// Hand in a part of a file out of order; `first`: no part of it came before.
-    pub fn part(&self, items: &mut Items, first: bool) -> Handed {
+    /// Hand in a part of file number `number`, if parts may leave: always unordered, else only of the file whose turn it is.
+    /// `first`: no part of it came before. Returns None, with the items kept, when it must wait.
+    pub fn part(&self, number: u64, items: &mut Items, first: bool) -> Option<Handed> {
         let mut inner = lock(&self.inner);
+        if self.ordered && number != inner.turn {
+            return None;
+        }
         let handed = self.append(&mut inner, items, first);
         items.clear();
-        handed
+        Some(handed)
     }
 
-    /// Hand in file number `number`, whole; without items too, as its turn must pass. Takes the buffer if it has to wait.
-    pub fn file(&self, number: u64, items: &mut Items) -> Handed {
+    /// Hand in the rest of file number `number`; without items too, as its turn must pass. Takes the buffer if it has to wait.
+    pub fn file(&self, number: u64, items: &mut Items, first: bool) -> Handed {
         let mut inner = lock(&self.inner);
-        if number != inner.turn {
+        if self.ordered && number != inner.turn {
             inner.parked_bytes += items.bytes.len();
             inner.parked.insert(number, std::mem::take(items));
             return Handed::default();
         }
-        let mut handed = self.append(&mut inner, items, true);
+        let mut handed = self.append(&mut inner, items, first);
         items.clear();
+        if self.ordered {
+            handed.notice |= self.next_turns(&mut inner);
+            handed.moved = true;
+        }
+        handed
+    }
+
+    /// Pass the turn on, through all files that wait for it. Whether the caller should look.
+    fn next_turns(&self, inner: &mut Inner) -> bool {
+        let mut notice = false;
         inner.turn += 1;
-        loop {
-            let turn = inner.turn;
-            let Some(waiting) = inner.parked.remove(&turn) else {
-                break;
-            };
+        while let Some(waiting) = inner.parked.remove(&inner.turn) {
             inner.parked_bytes -= waiting.bytes.len();
-            let next = self.append(&mut inner, &waiting, true);
-            handed.notice |= next.notice;
+            notice |= self.append(inner, &waiting, true).notice;
             inner.turn += 1;
         }
-        handed.moved = true;
-        handed
+        notice
     }
 
     fn append(&self, inner: &mut Inner, items: &Items, first: bool) -> Handed {

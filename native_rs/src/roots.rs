@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -18,8 +19,46 @@ pub struct Root {
     pub path: PathBuf,
     /// What stands before a path below it in the reply (ends with `/` unless empty); for a file, the whole path.
     pub shown: Vec<u8>,
-    /// The folder itself, so that nothing below it is looked up from `/` again; None for a file.
-    pub handle: Option<OwnedFd>,
+    pub is_folder: bool,
+    /// The folder itself, so that nothing below it is looked up from `/` again; only the first few folders have one.
+    handle: Option<OwnedFd>,
+}
+
+impl Root {
+    /// Open something below this folder, or the root itself when `rel` is empty. Always close-on-exec.
+    ///
+    /// `confined`: no component may be a link, by the kernel's word, where the kernel can tell.
+    pub fn open(&self, rel: &Path, flags: OFlags, confined: bool) -> io::Result<OwnedFd> {
+        let flags = flags | OFlags::CLOEXEC;
+        let Some(handle) = &self.handle else {
+            let path = if rel.as_os_str().is_empty() {
+                self.path.clone()
+            } else {
+                self.path.join(rel)
+            };
+            return Ok(rustix::fs::open(&path, flags, Mode::empty())?);
+        };
+        let rel = if rel.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            rel
+        };
+        if confined {
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+            match rustix::fs::openat2(handle, rel, flags, Mode::empty(), resolve) {
+                // Kernels before 5.6, and sandboxes that do not know the call.
+                Err(Errno::NOSYS | Errno::PERM) => {}
+                opened => return Ok(opened?),
+            }
+        }
+        Ok(rustix::fs::openat(handle, rel, flags, Mode::empty())?)
+    }
+
+    /// The kind of something below this folder, links not followed.
+    pub fn kind(&self, rel: &Path) -> io::Result<FileType> {
+        let stat = rustix::fs::statat(CWD, self.path.join(rel), AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(stat.st_mode))
+    }
 }
 
 /// Folders that a reader's paths and symlink targets must stay inside; real paths.
@@ -45,22 +84,34 @@ impl Bounds {
     }
 }
 
+/// So many roots keep a descriptor; others are looked up by path.
+const HANDLES: usize = 8;
+/// More paths than this belong into a glob.
+const MAX_PATHS: usize = 10_000;
+
 /// Find all paths of the request.
 ///
-/// Errors: `notFound`, `outsideRoot`, `failed` when a folder cannot be opened for want of descriptors.
+/// Errors: `notFound`, `outsideRoot`, `tooLarge` for too many paths.
 pub fn find(request: &Request, bounds: Option<&Bounds>) -> Result<Vec<Root>> {
     if !request.root.is_dir() {
         return Err(missing(&request.root.to_string_lossy()));
     }
-    request
-        .paths
-        .iter()
-        .map(|given| one(&request.root, given, bounds))
-        .collect()
+    if request.paths.len() > MAX_PATHS {
+        return Err(Error::too_large(
+            format!("paths: more than {MAX_PATHS}"),
+            "name folders, or use globs",
+        ));
+    }
+    let mut roots = Vec::with_capacity(request.paths.len());
+    for given in &request.paths {
+        let keep = roots.len() < HANDLES;
+        roots.push(one(&request.root, given, bounds, keep)?);
+    }
+    Ok(roots)
 }
 
 /// `.` components vanish; `..` is left to the file system, as it may cross links.
-fn one(base: &Path, given: &str, bounds: Option<&Bounds>) -> Result<Root> {
+fn one(base: &Path, given: &str, bounds: Option<&Bounds>, keep: bool) -> Result<Root> {
     let plain: PathBuf = Path::new(given)
         .components()
         .filter(|part| *part != Component::CurDir)
@@ -95,30 +146,13 @@ fn one(base: &Path, given: &str, bounds: Option<&Bounds>) -> Result<Root> {
     if is_folder && !shown.is_empty() && !shown.ends_with(b"/") {
         shown.push(b'/');
     }
-    let handle = if is_folder {
-        Some(opened(&path)?)
-    } else {
-        None
-    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = (is_folder && keep).then(|| rustix::fs::open(&path, flags, Mode::empty()).ok());
     Ok(Root {
         path,
         shown,
-        handle,
-    })
-}
-
-fn opened(path: &Path) -> Result<OwnedFd> {
-    rustix::fs::openat(
-        CWD,
-        path,
-        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(|cause| {
-        Error::failed(
-            format!("cannot open {}: {cause}", path.display()),
-            "check its permissions and the limit on open files",
-        )
+        is_folder,
+        handle: handle.flatten(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! One search as a job of the pool: workers list folders and search files until nothing is left, it is full, or it must stop.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +12,7 @@ use crate::pool::{Job, Turn, pool};
 use crate::request::{Order, Request};
 use crate::stats;
 use crate::sync::lock;
-use crate::walk::{Folder, Walk};
+use crate::walk::{Folder, Listing, Walk};
 use crate::worker::Local;
 
 const GOING: u8 = 0;
@@ -134,6 +135,26 @@ impl Search {
         }
     }
 
+    /// Something could not be read. Without descriptors or memory that is no property of the file: the search fails.
+    pub fn unreadable(&self, cause: &io::Error) {
+        use rustix::io::Errno;
+        let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+        if exhausted
+            .iter()
+            .any(|errno| cause.raw_os_error() == Some(errno.raw_os_error()))
+        {
+            self.fail(Error::failed(
+                format!("cannot open files: {cause}"),
+                "close other programs' files or raise the limit on open files",
+            ));
+        } else {
+            self.output
+                .skipped
+                .unreadable
+                .fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Act on what handing in a file led to.
     pub fn handed(&self, handed: Handed) {
         if handed.notice {
@@ -165,8 +186,17 @@ impl Search {
         lock(&self.front).workers += 1;
     }
 
+    /// The last to leave work behind says so: a hint of "nothing to do" may have been noted just before the window moved.
     fn leave(&self) {
-        lock(&self.front).workers -= 1;
+        let mut front = lock(&self.front);
+        front.workers -= 1;
+        if front.workers == 0 && !front.frontier.is_empty() && !self.stopped(false) {
+            self.workable.store(true, Ordering::SeqCst);
+            drop(front);
+            pool().wake();
+            return;
+        }
+        drop(front);
         self.end_if_idle();
     }
 
@@ -196,7 +226,13 @@ impl Search {
     }
 
     fn list(&self, ticket: u64, folder: &Arc<Folder>, local: &mut Local) {
-        let listing = self.walk.list(folder, &mut local.matchers);
+        let listing = self
+            .walk
+            .list(folder, &mut local.matchers)
+            .unwrap_or_else(|cause| {
+                self.unreadable(&cause);
+                Listing::default()
+            });
         self.output
             .skipped
             .unreadable

@@ -6,14 +6,13 @@ use std::cmp::Ordering;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ignore::{IncrementalIgnore, WalkBuilder};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{Dir, FileType, OFlags};
 
 use crate::error::Result;
 use crate::request::Request;
@@ -96,7 +95,7 @@ impl Walk {
 
     /// Whether rg would map these files into memory: few paths and each a file. Matters for how NULs are seen.
     pub fn only_files(&self) -> bool {
-        self.roots.len() <= 10 && self.roots.iter().all(|root| root.handle.is_none())
+        self.roots.len() <= 10 && self.roots.iter().all(|root| !root.is_folder)
     }
 
     /// One set of matchers, for one worker: they cache by folder and cannot be shared.
@@ -107,7 +106,7 @@ impl Walk {
     /// Where the walk starts.
     pub fn start(&self) -> Vec<Entry> {
         let entry = |(index, root): (usize, &Root)| {
-            if root.handle.is_none() {
+            if !root.is_folder {
                 return Entry::File(Candidate {
                     root: index,
                     rel: PathBuf::new(),
@@ -135,19 +134,14 @@ impl Walk {
     /// Returns its size with it.
     pub fn open(&self, candidate: &Candidate) -> io::Result<(fs::File, u64)> {
         let root = &self.roots[candidate.root];
-        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match &root.handle {
-            Some(handle) => {
-                if !self.follow {
-                    flags |= OFlags::NOFOLLOW;
-                }
-                rustix::fs::openat(handle, &candidate.rel, flags, Mode::empty())?
-            }
-            None if fs::metadata(&root.path)?.is_file() => {
-                rustix::fs::open(&root.path, flags, Mode::empty())?
-            }
-            None => return Err(io::ErrorKind::InvalidInput.into()),
-        };
+        let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        if !root.is_folder && !fs::metadata(&root.path)?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if root.is_folder && !self.follow {
+            flags |= OFlags::NOFOLLOW;
+        }
+        let file = root.open(&candidate.rel, flags, self.confined())?;
         // What the listing called a file may be something else by now.
         let stat = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
@@ -160,43 +154,20 @@ impl Walk {
     }
 
     /// List `folder`: what is not ignored, sorted by path if this walk is.
-    pub fn list(&self, folder: &Arc<Folder>, matchers: &mut [IncrementalIgnore]) -> Listing {
-        let mut listing = Listing::default();
-        let (Some(handle), Some(matcher)) = (
-            &self.roots[folder.root].handle,
-            matchers.get_mut(folder.root),
-        ) else {
-            return listing;
-        };
-        if self
-            .fill(&mut listing, folder, handle.as_fd(), matcher)
-            .is_err()
-        {
-            listing.unreadable += 1;
-        }
-        if self.sorted {
-            listing.entries.sort_by(path_order);
-        }
-        listing
-    }
-
-    fn fill(
+    ///
+    /// Errors: the folder cannot be opened or read.
+    pub fn list(
         &self,
-        listing: &mut Listing,
         folder: &Arc<Folder>,
-        root: BorrowedFd<'_>,
-        matcher: &mut IncrementalIgnore,
-    ) -> io::Result<()> {
-        let rel = if folder.rel.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &folder.rel
-        };
-        let opened = rustix::fs::openat(
-            root,
-            rel,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
+        matchers: &mut [IncrementalIgnore],
+    ) -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        let root = &self.roots[folder.root];
+        let matcher = &mut matchers[folder.root];
+        let opened = root.open(
+            &folder.rel,
+            OFlags::RDONLY | OFlags::DIRECTORY,
+            self.confined(),
         )?;
         for entry in Dir::new(opened)? {
             let entry = entry?;
@@ -204,30 +175,37 @@ impl Walk {
             if name == "." || name == ".." {
                 continue;
             }
-            match self.admit(folder, root, name, entry.file_type(), matcher) {
+            match self.admit(folder, name, entry.file_type(), matcher) {
                 Ok(Some(entry)) => listing.entries.push(entry),
                 Ok(None) => {}
                 Err(_) => listing.unreadable += 1,
             }
         }
-        Ok(())
+        if self.sorted {
+            listing.entries.sort_by(path_order);
+        }
+        Ok(listing)
+    }
+
+    /// Whether links are refused by the kernel too: a reader's walk that follows none.
+    fn confined(&self) -> bool {
+        self.bounds.is_some() && !self.follow
     }
 
     fn admit(
         &self,
         folder: &Arc<Folder>,
-        root: BorrowedFd<'_>,
         name: &OsStr,
-        mut kind: FileType,
+        kind: FileType,
         matcher: &mut IncrementalIgnore,
     ) -> io::Result<Option<Entry>> {
         let rel = folder.rel.join(name);
-        if kind == FileType::Unknown {
-            // Some file systems do not say it in the listing.
-            kind = FileType::from_raw_mode(
-                rustix::fs::statat(root, &rel, AtFlags::SYMLINK_NOFOLLOW)?.st_mode,
-            );
-        }
+        // Some file systems do not say the kind in the listing.
+        let kind = if kind == FileType::Unknown {
+            self.roots[folder.root].kind(&rel)?
+        } else {
+            kind
+        };
         match kind {
             FileType::Symlink if self.follow => self.admit_link(folder, rel, matcher),
             FileType::Directory if !matcher.matched(&rel, true).is_ignore() => {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use grep_regex::RegexMatcher;
 use grep_searcher::Searcher;
@@ -11,7 +12,7 @@ use ignore::IncrementalIgnore;
 use crate::json;
 use crate::output::Items;
 use crate::pattern;
-use crate::request::{Mode, Order};
+use crate::request::Mode;
 use crate::search::Search;
 use crate::sink::{FileSink, Watch};
 use crate::stats;
@@ -19,8 +20,9 @@ use crate::walk::Candidate;
 
 /// Files that were named are read whole up to this size, as rg maps them; larger ones are streamed (only their NULs may look different).
 const WHOLE_BYTES: u64 = 4 << 20;
-/// Unordered, a file's matches leave in parts of this size.
+/// A file's matches leave in parts of this size, or in a stream after this long.
 const PART_BYTES: usize = 64 << 10;
+const PART_WAIT: Duration = Duration::from_millis(5);
 
 /// One worker's tools.
 pub struct Local {
@@ -62,7 +64,9 @@ impl Read for Polled<'_> {
 /// The limits a single file is held to while it is searched.
 struct FileWatch<'s> {
     search: &'s Search,
+    number: u64,
     first: &'s mut bool,
+    handed_at: Instant,
 }
 
 impl Watch for FileWatch<'_> {
@@ -72,11 +76,15 @@ impl Watch for FileWatch<'_> {
 
     fn enough(&mut self, items: &mut Items) -> bool {
         let request = &self.search.request;
-        if request.order == Order::Any && items.bytes.len() >= PART_BYTES {
-            self.search
-                .handed(self.search.output.part(items, *self.first));
-            *self.first = false;
-            return self.search.output.is_full();
+        let ripe = items.bytes.len() >= PART_BYTES
+            || (request.stream && !items.is_empty() && self.handed_at.elapsed() >= PART_WAIT);
+        if ripe {
+            self.handed_at = Instant::now();
+            if let Some(handed) = self.search.output.part(self.number, items, *self.first) {
+                *self.first = false;
+                self.search.handed(handed);
+                return self.search.output.is_full();
+            }
         }
         items.ends.len() as u64 > request.limit || items.bytes.len() as u64 > request.max_bytes
     }
@@ -104,33 +112,28 @@ impl Local {
         search.walk.shown(candidate, &mut self.shown);
         let explicit = candidate.rel.as_os_str().is_empty();
         match search.walk.open(candidate) {
-            Ok((file, size)) => self.search_file(
-                search,
-                Polled {
+            Ok((file, size)) => {
+                let file = Polled {
                     file,
                     size,
                     position: 0,
                     search,
-                },
-                explicit,
-                &mut first,
-            ),
-            Err(_) => bump(&search.output.skipped.unreadable),
+                };
+                let watch = FileWatch {
+                    search,
+                    number,
+                    first: &mut first,
+                    handed_at: Instant::now(),
+                };
+                self.search_file(file, explicit, watch);
+            }
+            Err(cause) => search.unreadable(&cause),
         }
-        let handed = match search.request.order {
-            Order::Any => search.output.part(&mut self.items, first),
-            Order::Path => search.output.file(number, &mut self.items),
-        };
-        search.handed(handed);
+        search.handed(search.output.file(number, &mut self.items, first));
     }
 
-    fn search_file(
-        &mut self,
-        search: &Search,
-        mut file: Polled<'_>,
-        explicit: bool,
-        first: &mut bool,
-    ) {
+    fn search_file(&mut self, mut file: Polled<'_>, explicit: bool, watch: FileWatch<'_>) {
+        let search = file.search;
         stats::bump(&stats::FILES);
         bump(&search.output.searched);
         self.head.clear();
@@ -142,7 +145,6 @@ impl Local {
             pattern::walked_binary()
         };
         self.searcher.set_binary_detection(binary);
-        let watch = FileWatch { search, first };
         let mut sink = FileSink::new(
             &search.request,
             &self.matcher,
@@ -162,7 +164,8 @@ impl Local {
         let (count, binary) = (sink.count, sink.binary);
         tally(search, &ended, binary);
         // `rg -c` and `-l` say nothing of a file that turned out to be binary.
-        if count > 0 && !binary && (ended.is_ok() || search.request.mode == Mode::Files) {
+        let whole = ended.is_ok() && !search.stopped(false);
+        if count > 0 && !binary && (whole || search.request.mode == Mode::Files) {
             self.write_summary(search.request.mode, count);
         }
     }
@@ -196,7 +199,7 @@ fn tally(search: &Search, ended: &io::Result<()>, binary: bool) {
     if let Err(cause) = ended {
         // The searcher's own error (its heap limit) has no errno; a file that could not be read has one.
         if cause.raw_os_error().is_some() {
-            bump(&search.output.skipped.unreadable);
+            search.unreadable(cause);
         } else if !search.stopped(true) {
             bump(&search.output.skipped.too_large);
         }
