@@ -1,4 +1,4 @@
-"""Where the daemon is met: the paths of its sockets, state and configuration, and whether their folders can be trusted.
+"""Where the daemon is met: the paths of its sockets and state, and whether their folders can be trusted.
 
 Pure rules plus the folder checks; it never connects, and never starts anything. Source: protocol.md "Where", design 3.2.
 """
@@ -42,11 +42,6 @@ def reader_path(socket: str) -> str:
 def state_dir(env: Mapping[str, str] = os.environ) -> str:
     """The folder of journal, run folders, logs and snapshots."""
     return _named(env, "SIDECAR_STATE_DIR") or os.path.join(_user_folder(env, "XDG_STATE_HOME", ".local/state"), "sidecar")
-
-
-def config_path(env: Mapping[str, str] = os.environ) -> str:
-    """The user's configuration file."""
-    return os.path.join(_user_folder(env, "XDG_CONFIG_HOME", ".config"), "sidecar", "config.toml")
 
 
 def check_folder(folder: str) -> bool:

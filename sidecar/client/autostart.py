@@ -115,7 +115,8 @@ def _spawn_process(path: str, state: str, env: Mapping[str, str], argv: Sequence
     child_env |= {"SIDECAR_SOCKET": path, "SIDECAR_STATE_DIR": state, "SIDECAR_STARTUP_FD": str(pipe)}
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600),
+        # Appending: a living daemon may still write here while one that steps back for it empties the file.
+        (os.POSIX_SPAWN_OPEN, 1, log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     # What a shell or `nohup` ignores for us, the daemon must not ignore; it forks once more by itself (daemon/startup.py).

@@ -81,15 +81,20 @@ class Acceptor:
             count += 1
         return count
 
+    async def opened(self) -> None:
+        """Wait until every accepted client has its connection: a turn or two of the loop, never a client's doing.
+
+        Not cut short by cancelling: uvloop 0.23 then forgets to call `connection_lost` after `connection_made`.
+        """
+        await asyncio.gather(*self._opening, return_exceptions=True)
+
     async def close(self) -> None:
-        """Stop accepting; clients that are just being opened are let go."""
+        """Stop accepting."""
         for sock in list(self._listening):
             self.remove(sock)
         if self._resume is not None:
             self._resume.cancel()
-        for task in self._opening:
-            task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
+        await self.opened()
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None

@@ -64,7 +64,8 @@ def publish(path: str) -> Listener:
     """
     _check_free(path)
     temporary = _temporary(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
     try:
         _remove_leftovers(path)
         os.fchmod(sock.fileno(), 0o600)  # on Linux bind takes the file's mode from the socket; the process umask stays alone

@@ -96,16 +96,16 @@ class Server:
         Raises:
             SidecarError: a name is taken, or cannot be written.
         """
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:  # before there is a name that a signal could leave behind
+            loop.add_signal_handler(number, self._on_signal, number)
         try:
             self._names.publish()
         except SidecarError:
-            await self._acceptor.close()
+            await self._close()
             raise
         for rights, listener in self._names.listeners.items():
             self._acceptor.add(listener.sock, rights)
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
         self._watching = loop.create_task(self._watch())
         self._watching.add_done_callback(_report_defect)
 
@@ -119,6 +119,7 @@ class Server:
         try:
             await self._stopped.wait()
             assert self._stop is not None
+            await self._acceptor.opened()  # so that draining sees every client
             if not await ended_in_time(drain, self._stop, self._hurry):
                 await ended_in_time(drain, Stop.within(StopMode.NOW, None, self._stop.reason))
             return self._stop
@@ -232,8 +233,8 @@ class Server:
         if self._watching is not None:
             self._wake.set()
             await asyncio.gather(self._watching, return_exceptions=True)
-            for number in _SIGNALS:
-                asyncio.get_running_loop().remove_signal_handler(number)
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
         await self._acceptor.close()
 
 

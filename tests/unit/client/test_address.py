@@ -52,13 +52,11 @@ def test_a_short_name_in_a_long_folder_is_refused_for_the_readers_sake() -> None
         address.socket_path({"SIDECAR_SOCKET": "/tmp/" + "a" * 80 + "/d"})
 
 
-def test_state_and_configuration_follow_the_xdg_folders() -> None:
+def test_the_state_follows_the_xdg_folders() -> None:
     """The order is our variable, XDG's, the home folder; a relative XDG folder is ignored as its specification says."""
     assert address.state_dir({"SIDECAR_STATE_DIR": "/s", "XDG_STATE_HOME": "/x"}) == "/s"
     assert address.state_dir({"XDG_STATE_HOME": "/x", "HOME": "/h"}) == "/x/sidecar"
     assert address.state_dir({"XDG_STATE_HOME": "x", "HOME": "/h"}) == "/h/.local/state/sidecar"
-    assert address.config_path({"XDG_CONFIG_HOME": "/c"}) == "/c/sidecar/config.toml"
-    assert address.config_path({"HOME": "/h"}) == "/h/.config/sidecar/config.toml"
 
 
 def test_a_runtime_folder_is_made_for_its_user_alone(short_tmp: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -257,3 +260,28 @@ def test_a_full_backlog_is_waited_for(short_tmp: Path) -> None:
             ndjson.dial(path, timeout_s=0.05)
         listener.accept()[0].close()
         ndjson.dial(path, timeout_s=10).close()
+
+
+# Listens as another user (65534) where this one is root, as itself otherwise: the kernel notes who calls listen().
+LISTENER = """
+import os, socket, sys
+sock = socket.socket(socket.AF_UNIX)
+sock.bind(sys.argv[1])
+if os.getuid() == 0: os.setuid(65534)
+sock.listen()
+print(os.getuid(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_socket_served_by_another_user_is_refused(short_tmp: Path) -> None:
+    """Whoever owns the folder, the process behind the socket must be ours too (field-notes 4.30)."""
+    path = str(short_tmp / "d")
+    with subprocess.Popen([sys.executable, "-S", "-c", LISTENER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        if int(server.stdout.readline()) == os.getuid():
+            ndjson.dial(path).close()
+        else:
+            with pytest.raises(Forbidden, match="served by user 65534"):
+                ndjson.dial(path)
+        server.communicate()

@@ -7,6 +7,8 @@ import json
 import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -164,6 +166,32 @@ def test_a_client_that_has_left_already_harms_nobody(short_tmp: Path, on_loop: O
             with dialled(short_tmp / "d", 1) as clients:
                 assert await heard(clients[0]) == b"full"
             await eventually(lambda: made.accepted == 21 and not living)
+
+    on_loop(run())
+
+
+# Connects as another user (65534) where this one is root, as itself otherwise; prints who it is and what it hears.
+STRANGER = """
+import os, socket, sys
+os.chdir(sys.argv[1])
+if os.getuid() == 0: os.setuid(65534)
+sock = socket.socket(socket.AF_UNIX)
+sock.connect("d")
+print(os.getuid())
+print(sock.recv(65536).decode())
+"""
+
+
+def test_another_users_client_is_refused(short_tmp: Path, on_loop: OnLoop) -> None:
+    """Even where a folder's and a socket's mode would let it in."""
+
+    async def run() -> None:
+        async with accepting(short_tmp / "d"):
+            (short_tmp / "d").chmod(0o777)
+            short_tmp.chmod(0o755)
+            stranger = await asyncio.to_thread(subprocess.run, [sys.executable, "-S", "-c", STRANGER, str(short_tmp)], capture_output=True, text=True)
+            uid, said = stranger.stdout.split(maxsplit=1)
+            assert ("forbidden" in said) == (int(uid) != os.getuid())
 
     on_loop(run())
 

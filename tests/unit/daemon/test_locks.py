@@ -15,7 +15,7 @@ import pytest
 from sidecar.client import address
 from sidecar.daemon import locks
 from sidecar.errors import Failed, Forbidden
-from tests.support.place import Place, ended
+from tests.support.place import Place, answers, ended
 from tests.support.waiting import eventually_sync
 
 ME = locks.Owner(os.getpid(), 1.5, "/x/daemon.sock")
@@ -184,7 +184,7 @@ def test_a_leaving_owner_is_succeeded_as_soon_as_it_has_gone(place: Place) -> No
             client.request("release")
         hold.communicate()
         daemon.communicate()
-    eventually_sync(lambda: len(place.starts()) == 2, what="the successor has the locks")
+    eventually_sync(lambda: answers(place.socket), what="the successor serves")
     successor.send_signal(signal.SIGTERM)
     assert ended(successor)[0] == 0
 
