@@ -34,12 +34,10 @@ class Daemon(Table, frozen=True):
 
     Attributes:
         idle_exit_s: leave after this long without a connection, request, agent or job; 0 = never.
-        idle_connection_s: close a connection that said nothing at all for this long; 0 = never.
         log_level: least severe messages that reach the log file.
     """
 
     idle_exit_s: Seconds = 3600.0
-    idle_connection_s: Seconds = 0.0
     log_level: LogLevel = "info"
 
 
