@@ -38,7 +38,7 @@ from sidecar.engine.pool import NativePool
 from sidecar.engine.proc import become_subreaper
 from sidecar.engine.process import Processes
 from sidecar.engine.runner import Runner
-from sidecar.engine.spec import LaneName, Ports, Rights, ToolSpec
+from sidecar.engine.spec import LaneName, Ports, ToolSpec
 from sidecar.errors import SidecarError
 from sidecar.langs.documents import Documents
 from sidecar.langs.hub import Hub
@@ -132,7 +132,10 @@ def _built(settings: config.Config, claim: locks.Claim, journal: str, extra_tool
         facts=ThreadPoolExecutor(1, thread_name_prefix="facts"),
         connections=connections,
     )
-    core.editors = Editors(lambda connection, said: hello.join(core, connection, said), lambda connection, root: hello.open_root(core, connection, hello.as_path(root, "folder")))
+    core.editors = Editors(
+        welcome=lambda connection, said: hello.join(core, connection, said),
+        open_root=lambda connection, root: hello.open_root(core, connection, hello.as_path(root, "folder")),
+    )
     core.dispatcher = Dispatcher(core)
     return core
 

@@ -16,7 +16,6 @@ from sidecar.tools.grep import GrepArgs
 
 if TYPE_CHECKING:
     from sidecar.daemon.connection import Connection
-    from sidecar.wire.messages import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +56,26 @@ _ROWS = (
     Method("sidecar/doctor", "Run the daemon's own checks.", control.DoctorParams, control.doctor, timeout=_SLOW),
     Method("sidecar/stop", "Stop the daemon.", control.Stop, control.stop, inline=True),
     Method("sidecar/publish", "Make the daemon's socket reachable again at its path.", None, control.publish),
-    Method("sidecar/interrupt", "End requests: one of this connection, all of this session, or everybody's.", control.Interrupt, control.interrupt, inline=True),
+    Method(
+        "sidecar/interrupt", "End requests: one of this connection, all of this session, or everybody's.", control.Interrupt, control.interrupt, inline=True
+    ),
     Method("sidecar/tools/list", "List the tools with their effects, lanes and schemas.", None, calls.list_tools, inline=True, reader_may=True),
     Method("sidecar/tools/call", "Call one tool.", calls.ToolCall, calls.call_tool, reader_may=True),
     Method("sidecar/grep", "Shorthand for the tool `grep`: its args stand at the top level of params.", GrepArgs, calls.shorthand("grep"), reader_may=True),
     Method("sidecar/events/subscribe", "Get events from now on.", Subscribe, control.subscribe, inline=True),
     Method("sidecar/events/ack", "Acknowledge numbered events.", Ack, control.ack, inline=True),
-    Method("textDocument/hover", "LSP 3.17 hover, by the language server of the file.", calls.LspHover, calls.lsp_hover, timeout=Timeout(default_ms=30_000, max_ms=600_000)),
+    Method(
+        "textDocument/hover",
+        "LSP 3.17 hover, by the file's language server.",
+        calls.LspHover,
+        calls.lsp_hover,
+        timeout=Timeout(default_ms=30_000, max_ms=600_000),
+    ),
 )
 
 METHODS: Mapping[str, Method] = {row.name: row for row in _ROWS}
 
-NOTIFICATIONS: Mapping[str, Callable[[Core, Connection, Notification], None]] = {
+NOTIFICATIONS: Mapping[str, Callable[[Core, Connection, sync.Cut], None]] = {
     "textDocument/didOpen": sync.did_open,
     "textDocument/didChange": sync.did_change,
     "textDocument/didClose": sync.did_close,

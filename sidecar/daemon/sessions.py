@@ -39,7 +39,9 @@ class Sessions:
             InvalidParams: the name is empty or longer than 200 characters.
         """
         if wanted is not None and not 0 < len(wanted) <= MOST_NAME_CHARACTERS:
-            raise InvalidParams(f"session: expected 1 to {MOST_NAME_CHARACTERS} characters, got {len(wanted)}", hint="Send the session that an earlier hello answered, or none.")
+            raise InvalidParams(
+                f"session: expected 1 to {MOST_NAME_CHARACTERS} characters, got {len(wanted)}", hint="Send the session of an earlier hello, or none."
+            )
         name = wanted or uuid.uuid4().hex
         session = self._sessions.pop(name, None) or Session(name)
         self._sessions[name] = session

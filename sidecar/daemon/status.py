@@ -12,7 +12,6 @@ import psutil
 
 from sidecar import native
 from sidecar.daemon import locks
-from sidecar.daemon import locks
 from sidecar.daemon.core import Core
 from sidecar.engine.spec import Rights
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -71,55 +71,63 @@ class DidClose(msgspec.Struct, frozen=True, rename="camel"):
     text_document: _Named
 
 
-class _Cut(msgspec.Struct, frozen=True):
+class _Message(msgspec.Struct, frozen=True):
     params: msgspec.Raw
 
 
 _opened = msgspec.json.Decoder(DidOpen)
 _changed = msgspec.json.Decoder(DidChange)
 _closed = msgspec.json.Decoder(DidClose)
-_cut = msgspec.json.Decoder(_Cut)
+_message = msgspec.json.Decoder(_Message)
 
 
-def did_open(core: Core, connection: Connection, notification: Notification) -> None:
+class Cut(NamedTuple):
+    """The params of a document sync, and the texts that were cut out of them."""
+
+    params: msgspec.Raw
+    texts: list[Given]
+
+
+def cut(notification: Notification) -> Cut:
+    """Cut the texts out of a large document sync; called in a thread.
+
+    Raises:
+        InvalidParams, TooLarge: it cannot be read.
+    """
+    body, texts = native.cut_sync(notification.body)
+    return Cut(decode(_message, body).params, list(texts))
+
+
+def did_open(core: Core, connection: Connection, cut: Cut) -> None:
     """A client has opened a document.
 
     Raises:
         InvalidParams: the params are not LSP's.
         Overloaded: the client has too much open.
     """
-    params, texts = _params(notification)
-    document = decode(_opened, params).text_document
-    core.documents.open(connection.id, document.uri, document.language_id, document.version, _given(document.text, texts))
+    document = decode(_opened, cut.params).text_document
+    core.documents.open(connection.id, document.uri, document.language_id, document.version, _given(document.text, cut.texts))
 
 
-def did_change(core: Core, connection: Connection, notification: Notification) -> None:
+def did_change(core: Core, connection: Connection, cut: Cut) -> None:
     """A client has changed an open document.
 
     Raises:
         InvalidParams: the params are not LSP's.
         Overloaded: the client has too much open.
     """
-    params, texts = _params(notification)
-    said: DidChange = decode(_changed, params)
-    changes = [Change(_given(change.text, texts), _flat(change.range)) for change in said.content_changes]
+    said: DidChange = decode(_changed, cut.params)
+    changes = [Change(_given(change.text, cut.texts), _flat(change.range)) for change in said.content_changes]
     core.documents.change(connection.id, said.text_document.uri, said.text_document.version, changes, connection.encoding)
 
 
-def did_close(core: Core, connection: Connection, notification: Notification) -> None:
+def did_close(core: Core, connection: Connection, cut: Cut) -> None:
     """A client has closed a document.
 
     Raises:
         InvalidParams: the params are not LSP's.
     """
-    core.documents.close(connection.id, decode(_closed, notification.params).text_document.uri)
-
-
-def _params(notification: Notification) -> tuple[msgspec.Raw, list[Given]]:
-    if len(notification.body) < LARGE_BYTES or not native.available():
-        return notification.params, []
-    body, texts = native.cut_sync(notification.body)
-    return decode(_cut, body).params, list(texts)
+    core.documents.close(connection.id, decode(_closed, cut.params).text_document.uri)
 
 
 def _given(text: str | int, texts: list[Given]) -> Given:

@@ -175,7 +175,7 @@ class Lane:
             return
         self._forget(client_id, future)
         if remaining_s <= self.limits.queue_budget_s:
-            future.set_exception(TimedOut(f"the deadline passed while waiting for the {self.name} lane", hint="Ask with a larger timeoutMs, or for less at once."))
+            future.set_exception(TimedOut(f"the deadline passed in the queue of the {self.name} lane", hint="Ask with a larger timeoutMs, or for less."))
         else:
             future.set_exception(self._overloaded())
 

@@ -27,9 +27,7 @@ class NativePool:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="native")
         self._counters = counters
 
-    async def run(
-        self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], None] | None = None
-    ) -> bytes:
+    async def run(self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], None] | None = None) -> bytes:
         """Answer of one native operation, a JSON object.
 
         Args:
@@ -72,5 +70,3 @@ def _on_loop(loop: asyncio.AbstractEventLoop, emit: Callable[[bytes], None]) -> 
 def _call_on(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:
     if not loop.is_closed():  # a search may end after the daemon has left
         loop.call_soon_threadsafe(call, *args)
-
-

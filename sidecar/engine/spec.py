@@ -75,16 +75,19 @@ class Caller(msgspec.Struct, frozen=True):
 class Slot(Protocol):
     """A place in a lane. Work that may outlive its answer holds it until it has really ended (invariant 5)."""
 
-    def hold(self) -> None: ...
-    def release(self) -> None: ...
+    def hold(self) -> None:
+        """Take the place once more."""
+
+    def release(self) -> None:
+        """Let go once."""
 
 
 class NativePort(Protocol):
     """The way into Rust; see `engine/pool.py`."""
 
-    async def run(
-        self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], None] | None = None
-    ) -> bytes: ...
+    async def run(self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], None] | None = None) -> bytes:
+        """The answer of one operation, a JSON object."""
+        ...
 
 
 class ProcessPort(Protocol):
@@ -100,13 +103,17 @@ class ProcessPort(Protocol):
         slot: Slot,
         stdin: bytes | None = None,
         keep_bytes: int = 65536,
-    ) -> Finished: ...
+    ) -> Finished:
+        """Run a program to its end, or until the deadline."""
+        ...
 
 
 class HoverPort(Protocol):
     """The way to language servers; see `langs/hub.py`."""
 
-    async def hover(self, caller: Caller, root: str | None, path: str, position: tuple[int, int], *, deadline: Deadline, trace: Trace) -> Hover: ...
+    async def hover(self, caller: Caller, root: str | None, path: str, position: tuple[int, int], *, deadline: Deadline, trace: Trace) -> Hover:
+        """What a language server knows about a place."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

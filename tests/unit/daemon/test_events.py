@@ -18,10 +18,12 @@ class Inbox:
         self.got: list[tuple[str, Any]] = []
 
     def notify(self, method: str, params: bytes) -> None:
+        """Keep it."""
         self.got.append((method, msgspec.json.decode(params)))
 
 
 def two() -> tuple[Subscriptions, Inbox, Inbox]:
+    """Subscriptions over two connections, c1 and c2."""
     one, other = Inbox(), Inbox()
     return Subscriptions({"c1": one, "c2": other}, "journal"), one, other
 

@@ -13,10 +13,12 @@ from sidecar.errors import Overloaded, TimedOut
 
 
 def lane(limit: int = 2, queue: int = 8, budget_s: float = 60.0) -> Lane:
+    """A lane with small bounds."""
     return Lane(LaneName.SEARCH, LaneLimits(limit, queue, budget_s))
 
 
 def far() -> Deadline:
+    """A deadline that never comes in a test."""
     return Deadline.after_ms(60_000)
 
 

@@ -19,25 +19,32 @@ from sidecar.trace import Trace
 
 
 class EchoArgs(msgspec.Struct, frozen=True, rename="camel"):
+    """What to say, and whether to hang."""
+
     text: str = ""
     wait_s: float = 0.0
 
 
 class EchoResult(msgspec.Struct, frozen=True):
+    """What was said."""
+
     text: str
 
 
 async def echo(context: Context, args: EchoArgs) -> Outcome:
+    """A tool that repeats, or never ends."""
     if args.wait_s:
         await asyncio.get_running_loop().create_future()
     return Outcome(EchoResult(args.text), {"engine": "native"})
 
 
 async def ready_made(context: Context, args: EchoArgs) -> Outcome:
+    """A tool whose result is bytes."""
     return Outcome(b"{}")
 
 
 def spec(name: str, run: Any, **more: Any) -> ToolSpec[Any]:
+    """A tool of this file."""
     return ToolSpec(name, "", LaneName.INTERACTIVE, Timeout(1_000, 60_000), EchoArgs, EchoResult, run, **more)
 
 
@@ -45,15 +52,18 @@ CATALOG = {"echo": spec("echo", echo), "empty": spec("empty", ready_made, reader
 
 
 def runner(timeouts: Mapping[str, config.Timeout] | None = None) -> Runner:
+    """A runner of these tools."""
     lanes = Lanes({name: LaneLimits(4, 8, 1.0) for name in LaneName})
     return Runner(CATALOG, lanes, cast(Ports, None), timeouts or {})  # these tools use no port
 
 
 def call(tool: str, args: bytes = b"{}", *, timeout_ms: float | None = None, rights: Rights = Rights.FULL) -> Call:
+    """One call by one client."""
     return Call(tool, msgspec.Raw(args), Caller("c1", rights=rights), None, timeout_ms, Trace(time.monotonic()))
 
 
 async def result(of: Call, by: Runner | None = None) -> dict[str, Any]:
+    """The decoded result of a call."""
     answer = msgspec.json.decode(b"".join(await (by or runner()).run(of)))
     assert isinstance(answer, dict)
     return answer
