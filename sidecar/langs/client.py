@@ -101,7 +101,7 @@ class LanguageClient:
             await self._process.kill(0)
             raise TimedOut(f"{self.row.name} did not answer initialize in {self.row.start_s:g} s", hint=self._advice(), **self.stderr()) from late
         except BaseException:
-            self._process.end(0)
+            await self._process.kill(0)
             raise
 
     async def _greet(self) -> None:

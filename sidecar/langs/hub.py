@@ -94,6 +94,7 @@ class Hub:
         on_event: told of servers that start, are ready, crash and stop: kind and data of a `sidecar/event`.
         clock: for back-off, breaker and idle stop.
         rows: the table.
+        overrides_of: the same as `overrides` for one root; blocking.
     """
 
     def __init__(
@@ -106,10 +107,12 @@ class Hub:
         on_event: Callable[[str, dict[str, object]], None] = lambda kind, data: None,
         clock: Clock | None = None,
         rows: Sequence[Row] = servers.ROWS,
+        overrides_of: Callable[[str], Mapping[str, config.Server]] | None = None,
     ) -> None:
         self._documents = documents
         self._disk = Disk()
-        self._places = Places(documents, self._disk, servers.table(overrides, rows))
+        rows_of = None if overrides_of is None else lambda root: servers.table(overrides_of(root), rows)
+        self._places = Places(documents, self._disk, servers.table(overrides, rows), rows_of)
         self._fleet = Fleet(World(processes, self._disk, counters, clock or LoopClock(), self._present, on_event))
         documents.on_closed(self._fleet.document_closed)
 

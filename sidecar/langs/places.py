@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sidecar.engine.spec import Caller
@@ -20,6 +20,8 @@ from sidecar.langs.text import LARGE, Text
 ROOT_KNOWN_S = 10.0
 """Seconds that a folder's root is believed without another look at the disk."""
 ROOTS_KNOWN = 4096
+RowsOf = Callable[[str], Sequence[Row]]
+"""The servers as they are configured for a root. Blocking: reads the root's own settings file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,15 @@ class Places:
         documents: the clients' buffers.
         disk: looks at files.
         rows: the servers.
+        rows_of: the same for one root.
     """
 
-    def __init__(self, documents: Documents, disk: Disk, rows: Sequence[Row]) -> None:
+    def __init__(self, documents: Documents, disk: Disk, rows: Sequence[Row], rows_of: RowsOf | None = None) -> None:
         self._documents = documents
         self._disk = disk
         self._rows = rows
+        self._rows_of = rows_of
+        self._rows_known: dict[str, tuple[Sequence[Row], float]] = {}
         self._roots: dict[tuple[str, str | None, str], tuple[str, float]] = {}
 
     async def find(self, caller: Caller, bound: str | None, uri: str) -> Place:
@@ -71,20 +76,21 @@ class Places:
         row = self._row(path or uri, document)
         if document is not None:
             root = await self._root(path, bound, row)
-            return Place(row, root, wanted_of(document, caller.client_id), document.version)
+            return Place(await self._for_root(row, root), root, wanted_of(document, caller.client_id), document.version)
         if path is None:
             raise NotFound(f"{uri[:200]} is not open in this client", hint="Send textDocument/didOpen first.")
         found = await self._disk.look(path, bound, row.markers, caller.roots, read=True)
         assert found.text is not None, "it was asked for"
         language = row.language_of(path) or ""
-        return Place(row, found.root, Wanted(uri_of(found.path), language, found.text), None)
+        return Place(await self._for_root(row, found.root), found.root, Wanted(uri_of(found.path), language, found.text), None)
 
     def beside(self, caller: Caller, place: Place) -> list[Wanted]:
         """The caller's other buffers that the same server knows: what it hovers may come from one of them."""
         mine = self._documents.of_client(caller.client_id) if place.version is not None else ()
         inside = uri_of(place.root).rstrip("/") + "/"
         others = (document for document in mine if document.uri.startswith(inside) and document.text.len_bytes <= LARGE)
-        return [wanted_of(one, caller.client_id) for one in others if servers.choose(self._rows, one.uri, one.language_id) is place.row]
+        chosen = ((one, servers.choose(self._rows, one.uri, one.language_id)) for one in others)
+        return [wanted_of(one, caller.client_id) for one, row in chosen if row is not None and row.name == place.row.name]
 
     async def encoded(self, text: Text) -> bytes:
         """A large text as JSON, made off the loop."""
@@ -96,6 +102,23 @@ class Places:
             known = ", ".join(sorted({suffix for one in self._rows for suffix in one.languages}))
             raise NotFound(f"there is no language server for {os.path.basename(name)[:200]}", hint=f"Served are: {known or 'none'}.")
         return row
+
+    async def _for_root(self, row: Row, root: str) -> Row:
+        """The row as it is for this root, by the user's settings and the root's own."""
+        if self._rows_of is None:
+            return row
+        now = time.monotonic()
+        known = self._rows_known.get(root)
+        if known is None or now - known[1] >= ROOT_KNOWN_S:
+            rows_of = self._rows_of
+            known = await self._disk.run(lambda: rows_of(root)), now
+            if len(self._rows_known) >= ROOTS_KNOWN:
+                self._rows_known.clear()
+            self._rows_known[root] = known
+        found = next((one for one in known[0] if one.name == row.name), None)
+        if found is None:
+            raise NotFound(f"the language server {row.name} is switched off for {root}", hint="See `sidecar config show` there.")
+        return found
 
     async def _root(self, path: str | None, bound: str | None, row: Row) -> str:
         if path is None:
