@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport CONDA_PREFIX CARGO_BUILD_TARGET PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format bench wheel clean build docs needs-python needs-rust
+.PHONY: help run test test-long check lint types layers rust-lint stub current format bench wheel clean build docs needs-python needs-rust
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -40,15 +40,27 @@ test-long: build $(STAMPS)/test ## the same with many more random examples and t
 	$(CARGO) test $(MANIFEST) --release
 	SIDECAR_TEST_LONG=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --timeout 1800
 
-check: build $(STAMPS)/check ## lint, types, layers, Rust lint and format, stub against binary, generated documents
+check: lint types layers rust-lint stub current ## lint, types, layers, Rust lint and format, stub against binary, generated documents
+
+lint: $(STAMPS)/check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(STAMPS)/check
 	$(BIN)/mypy
+
+layers: $(STAMPS)/check
 	$(BIN)/lint-imports --no-logo
+
+rust-lint: needs-rust $(STAMPS)/check
 	$(CARGO) fmt --manifest-path native_rs/Cargo.toml --check
 	$(CARGO) clippy $(MANIFEST) --release --all-targets -- -D warnings
 	$(CARGO) clippy $(MANIFEST) --release --all-targets --features python -- -D warnings
+
+stub: build $(STAMPS)/check
 	$(BIN)/python -m mypy.stubtest sidecar._native
+
+current: build
 	$(BIN)/python .ci/notices.py --check
 	$(BIN)/python .ci/protocol.py --check
 	$(BIN)/python .ci/features.py
