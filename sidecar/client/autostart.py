@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import suppress
 
-from sidecar.client import address, ndjson
+from sidecar.client import address, dial, ndjson
 from sidecar.errors import Crashed, Failed, TimedOut
 
 TYPE_CHECKING = False
@@ -169,8 +169,8 @@ def _tail(log_path: str) -> str:
 
 def _dial_if_there(path: str) -> socket.socket | None:
     try:
-        return ndjson.dial(path)
+        return dial.dial(path)
     except (ConnectionRefusedError, FileNotFoundError):
         return None
     except OSError as error:
-        raise ndjson.explained(path, error) from error
+        raise dial.explained(path, error) from error

@@ -6,24 +6,19 @@ when the connection ends before the hello's answer, and never send anything a se
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import socket
-import struct
 import time
 
-from sidecar.client import address
-from sidecar.errors import ConnectionEnded, Failed, Forbidden, NotFound, Overloaded, ParseFailed, ShuttingDown, SidecarError, TimedOut
+from sidecar.client import address, dial
+from sidecar.errors import ConnectionEnded, Failed, NotFound, ParseFailed, ShuttingDown, SidecarError, TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Self
 
-# A busy daemon answers its hello in milliseconds, as its loop never blocks; one that is silent for ten seconds is stuck,
-# and is explained to the user, not replaced (field-notes 4.8).
-CONNECT_TIMEOUT_S = 10.0
 _READ_BYTES = 1 << 18
 _CLIENT_NAME = "sidecar-python"
 
@@ -44,7 +39,7 @@ class Client:
         self._last_id = 0
         self.hello: dict[str, Any] = {}
 
-    def greet(self, client: Mapping[str, str] | None = None, *, timeout_s: float = CONNECT_TIMEOUT_S, **params: Any) -> dict[str, Any]:
+    def greet(self, client: Mapping[str, str] | None = None, *, timeout_s: float = dial.CONNECT_TIMEOUT_S, **params: Any) -> dict[str, Any]:
         """Send `sidecar/hello` (session, root and the like as keyword arguments) and keep its result as `hello`."""
         self.hello = self.request("sidecar/hello", {"client": dict(client or {"name": _CLIENT_NAME, "version": "1"}), **params}, timeout_s=timeout_s)
         return self.hello
@@ -196,57 +191,19 @@ def connect(
     raise AssertionError("unreachable")
 
 
-def dial(path: str, timeout_s: float = CONNECT_TIMEOUT_S) -> socket.socket:
-    """Connect to a socket in a folder of ours, served by a process of ours.
-
-    Raises:
-        OSError: ECONNREFUSED or ENOENT: nobody listens there.
-        Forbidden: the folder, or who listens, is not ours; or the system forbids the connection.
-        Overloaded: the backlog stayed full for `timeout_s` seconds.
-    """
-    ends_at, pause_s = time.monotonic() + timeout_s, 0.005
-    if not address.check_folder(os.path.dirname(path)):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    while True:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(timeout_s)  # with a timeout a full backlog is EAGAIN; without one, connect would block
-            sock.connect(path)
-            _check_server(sock, path)
-        except BlockingIOError:
-            sock.close()
-            if time.monotonic() > ends_at:
-                raise Overloaded(f"the daemon at {path} accepts no connections", hint="See `sidecar doctor`; try again.", retry_after_ms=1000) from None
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, 0.2)
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-
-
 def dial_or_start(path: str, env: Mapping[str, str], start: bool, argv: Sequence[str] | None = None) -> socket.socket:
     """Connect to `path`, after having started a daemon there if none listens and `start` and `env` allow it; raises as `connect` does."""
     try:
-        return dial(path)
+        return dial.dial(path)
     except (ConnectionRefusedError, FileNotFoundError) as error:
         if not start or env.get("SIDECAR_NO_AUTOSTART") == "1":
             raise NotFound(f"no daemon listens at {path}", hint="Start one with `sidecar start`.", socket=path) from error
     except OSError as error:
         # Only "nobody is there" means "start one"; all else is for the user to see (field-notes 4.5).
-        raise explained(path, error) from error
+        raise dial.explained(path, error) from error
     from sidecar.client import autostart  # only the one client that starts a daemon pays for this import
 
     return autostart.dial_started(path, env, argv=argv or autostart.DAEMON_ARGV)
-
-
-def explained(path: str, error: OSError) -> SidecarError:
-    """What an error of `connect` other than "nobody listens" means, and what to do."""
-    if error.errno in (errno.EACCES, errno.EPERM):
-        hint = "In a sandbox, allow this socket (or reader.sock beside it); else check who owns it."
-        return Forbidden(f"connecting to {path} is forbidden: {error.strerror}", hint=hint)
-    return Failed(f"connecting to {path} failed: {error.strerror or error}", hint="Run `sidecar doctor`.")
 
 
 def error_from(body: Any) -> SidecarError:
@@ -265,12 +222,3 @@ def _classes(base: type[SidecarError]) -> list[type[SidecarError]]:
     """The tree below `base`, level by level: of two classes with one code and kind the broader is found first."""
     below = base.__subclasses__()
     return below + [deeper for cls in below for deeper in _classes(cls)]
-
-
-def _check_server(sock: socket.socket, path: str) -> None:
-    """Refuse a socket that another user's process serves (field-notes 4.30)."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return  # macOS: the folder's check has to do
-    _pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    if uid != os.getuid():
-        raise Forbidden(f"the socket {path} is served by user {uid}, not by you ({os.getuid()})", hint=address.ELSEWHERE)

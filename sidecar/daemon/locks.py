@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from sidecar.client import address, ndjson
+from sidecar.client import address, dial, ndjson
 from sidecar.errors import ConnectionEnded, Failed, SidecarError
 
 # How long a starter waits for an owner that does not answer: it may be leaving (design 3.2).
@@ -186,7 +186,7 @@ def _republished(other: Owner, wanted: str, what: str) -> bool:
         Failed: it lives, and serves another socket than the wanted one.
     """
     try:
-        with ndjson.Client(ndjson.dial(other.socket, timeout_s=1.0)) as client:
+        with ndjson.Client(dial.dial(other.socket, timeout_s=1.0)) as client:
             client.request("sidecar/publish", timeout_s=1.0)
     except (OSError, ConnectionEnded):
         return False

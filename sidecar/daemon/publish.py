@@ -11,7 +11,7 @@ import re
 import socket
 import stat
 
-from sidecar.client import ndjson
+from sidecar.client import dial
 from sidecar.errors import Conflict, Failed, SidecarError
 
 # One number for a burst of starters: 100 of them connect before the loop accepts the first.
@@ -92,7 +92,7 @@ def _check_free(path: str) -> None:
         what = "a folder" if stat.S_ISDIR(mode) else "not a socket"
         raise Failed(f"the socket path {path} is {what}", hint="Move it away, or set SIDECAR_SOCKET to another path.")
     try:
-        ndjson.dial(path, timeout_s=0.2).close()
+        dial.dial(path, timeout_s=0.2).close()
     except (ConnectionRefusedError, FileNotFoundError):
         return  # stale: its process is gone
     except (OSError, SidecarError):

@@ -19,7 +19,7 @@ from typing import Any
 
 import sidecar
 from sidecar import config, native
-from sidecar.client import address, ndjson
+from sidecar.client import address, dial, ndjson
 from sidecar.doctor import programs
 from sidecar.doctor.deep import server_version
 from sidecar.doctor.programs import Program
@@ -174,11 +174,11 @@ def _socket(env: Mapping[str, str]) -> Socket:
     except SidecarError as error:
         return Socket(env.get("SIDECAR_SOCKET", ""), Folder(""), error=error.message, hint=error.hint)
     try:
-        ndjson.dial(path, timeout_s=2.0).close()
+        dial.dial(path, timeout_s=2.0).close()
     except (ConnectionRefusedError, FileNotFoundError) as error:
         return Socket(path, folder(path), refused=str(error.strerror))
     except OSError as error:
-        found = ndjson.explained(path, error)
+        found = dial.explained(path, error)
         return Socket(path, folder(path), error=found.message, hint=found.hint)
     except SidecarError as error:
         return Socket(path, folder(path), error=error.message, hint=error.hint)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -247,41 +244,3 @@ def test_a_folder_open_to_others_is_refused_before_connecting(short_tmp: Path) -
     short_tmp.chmod(0o777)
     with pytest.raises(Forbidden, match="open to others"):
         ndjson.connect(str(short_tmp / "d"), env={})
-
-
-def test_a_full_backlog_is_waited_for(short_tmp: Path) -> None:
-    """EAGAIN: back off and retry; nothing is started, and the client gets in once there is room."""
-    path = str(short_tmp / "d")
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
-        listener.bind(path)
-        listener.listen(0)
-        first.connect(path)
-        with pytest.raises(Overloaded, match="accepts no connections"):
-            ndjson.dial(path, timeout_s=0.05)
-        listener.accept()[0].close()
-        ndjson.dial(path, timeout_s=10).close()
-
-
-# Listens as another user (65534) where this one is root, as itself otherwise: the kernel notes who calls listen().
-LISTENER = """
-import os, socket, sys
-sock = socket.socket(socket.AF_UNIX)
-sock.bind(sys.argv[1])
-if os.getuid() == 0: os.setuid(65534)
-sock.listen()
-print(os.getuid(), flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_socket_served_by_another_user_is_refused(short_tmp: Path) -> None:
-    """Whoever owns the folder, the process behind the socket must be ours too (field-notes 4.30)."""
-    path = str(short_tmp / "d")
-    with subprocess.Popen([sys.executable, "-S", "-c", LISTENER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdout
-        if int(server.stdout.readline()) == os.getuid():
-            ndjson.dial(path).close()
-        else:
-            with pytest.raises(Forbidden, match="served by user 65534"):
-                ndjson.dial(path)
-        server.communicate()
