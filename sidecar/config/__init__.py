@@ -21,10 +21,12 @@ class Config(Settings, frozen=True):
     Attributes:
         origins: for each dotted key `default`, `file:line`, a variable's name, or `--set key`.
         notices: what was ignored and why, one sentence each.
+        flags: those that it was loaded with, for the settings of single roots.
     """
 
     origins: dict[str, str] = {}
     notices: tuple[str, ...] = ()
+    flags: dict[str, str] = {}
 
 
 def user_file(env: Mapping[str, str]) -> Path:
@@ -49,10 +51,10 @@ def load(flags: Mapping[str, str], env: Mapping[str, str], root: str | Path | No
     sources = [layers.defaults(), layers.from_file(user_file(env))]
     if root is not None:
         sources.append(layers.from_root(Path(root), trusted=trusted))
-    return _merged([*sources, layers.from_env(env), layers.from_flags(flags)])
+    return _merged([*sources, layers.from_env(env), layers.from_flags(flags)], flags)
 
 
-def _merged(sources: list[layers.Layer]) -> Config:
+def _merged(sources: list[layers.Layer], flags: Mapping[str, str]) -> Config:
     tree: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for source in sources:
@@ -61,4 +63,4 @@ def _merged(sources: list[layers.Layer]) -> Config:
         origins |= source.origins
     settings = msgspec.convert(tree, Settings)
     notices = tuple(notice for source in sources for notice in source.notices)
-    return Config(**msgspec.structs.asdict(settings), origins=origins, notices=notices)
+    return Config(**msgspec.structs.asdict(settings), origins=origins, notices=notices, flags=dict(flags))

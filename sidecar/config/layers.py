@@ -31,9 +31,9 @@ ROOT_FILE = ".sidecar.toml"
 NOT_SETTINGS = frozenset({"SOCKET", "STATE_DIR", "NO_AUTOSTART", "RUN", "CALL", "SESSION", "DEBUG"})
 """What follows `SIDECAR_` in the variables that are no settings."""
 
-HARMLESS = ("timeouts", "servers.*.enabled", "servers.*.idle_stop_s")
+HARMLESS = ("servers.*.enabled", "servers.*.idle_stop_s")
 """What a root's file may always set; the rest of `servers` chooses programs or their environment and needs trust."""
-OF_A_ROOT = ("timeouts", "servers")
+OF_A_ROOT = ("servers",)
 """What can differ between roots at all; everything else belongs to the whole daemon."""
 
 

@@ -19,6 +19,7 @@ import uvloop
 import sidecar
 from sidecar import config, native
 from sidecar.client import address
+from sidecar.config.roots import Roots
 from sidecar.daemon import hello, journal_id, locks, logfile
 from sidecar.daemon.closewatch import CloseWatch
 from sidecar.daemon.connection import Connection
@@ -115,7 +116,8 @@ def _built(settings: config.Config, claim: locks.Claim, journal: str, extra_tool
     documents = Documents()
     connections: dict[str, Connection] = {}
     subscriptions = Subscriptions(connections, journal)
-    hub = Hub(processes, documents, counters, settings.servers, on_event=subscriptions.publish)
+    roots = Roots(settings.flags, os.environ, Path(claim.state_dir), log.warning)
+    hub = Hub(processes, documents, counters, settings.servers, on_event=subscriptions.publish, overrides_of=roots.servers_of)
     core = Core(
         config=settings,
         counters=counters,

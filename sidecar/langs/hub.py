@@ -29,10 +29,10 @@ from sidecar.langs.documents import Documents
 from sidecar.langs.fleet import Fleet
 from sidecar.langs.lifeline import Lifeline, World
 from sidecar.langs.places import Place, Places, wanted_of
-from sidecar.langs.positions import canonical, convert, uri_of
+from sidecar.langs.positions import MAX_COORDINATE, canonical, convert, uri_of
 from sidecar.langs.readiness import Readiness
 from sidecar.langs.servers import Row
-from sidecar.langs.text import LARGE
+from sidecar.langs.text import LARGE, line_of
 from sidecar.trace import Counters, Trace
 from sidecar.wire.messages import Reply
 
@@ -111,8 +111,8 @@ class Hub:
     ) -> None:
         self._documents = documents
         self._disk = Disk()
-        rows_of = None if overrides_of is None else lambda root: servers.table(overrides_of(root), rows)
-        self._places = Places(documents, self._disk, servers.table(overrides, rows), rows_of)
+        of_root = overrides_of or (lambda root: overrides)
+        self._places = Places(documents, self._disk, servers.table(overrides, rows), lambda root: servers.table(of_root(root), rows))
         self._fleet = Fleet(World(processes, self._disk, counters, clock or LoopClock(), self._present, on_event))
         documents.on_closed(self._fleet.document_closed)
 
@@ -130,7 +130,7 @@ class Hub:
         Raises:
             SidecarError: no such file, no server for it (notFound), one that is not installed, keeps crashing, or does not answer.
         """
-        question = Question(caller, root, uri_of(_absolute(root, path)), position, deadline, deadline, trace)
+        question = Question(caller, root, uri_of(_absolute(root, path)), _checked(position), deadline, deadline, trace)
         place = await self._places.find(caller, root, question.uri)
         with self._fleet.using(caller, place) as lifeline:
             try:
@@ -151,7 +151,7 @@ class Hub:
             Stale: the text changed under the question, twice.
             SidecarError: as `hover`.
         """
-        question = Question(caller, root, canonical(uri), position, deadline.shortened_ms(BRIEFLY_MS), deadline, trace)
+        question = Question(caller, root, canonical(uri), _checked(position), deadline.shortened_ms(BRIEFLY_MS), deadline, trace)
         place = await self._places.find(caller, root, question.uri)
         with self._fleet.using(caller, place) as lifeline:
             try:
@@ -253,7 +253,7 @@ def _params(wanted: Wanted, question: Question, client: LanguageClient) -> bytes
     line, character = question.position
     server, caller = client.said.encoding, question.caller.encoding
     if server is not caller:
-        character = convert(wanted.text.line(line), character, caller, server)
+        character = convert(line_of(wanted.text, line), character, caller, server)
     return b'{"textDocument":{"uri":%b},"position":{"line":%d,"character":%d}}' % (_encode(wanted.uri), line, character)
 
 
@@ -273,6 +273,13 @@ def _absolute(root: str | None, path: str) -> str:
     if root is None and not os.path.isabs(path):
         raise InvalidParams("path: is relative, and there is no root", hint="Send an absolute path, or `root`.")
     return os.path.normpath(os.path.join(root or "/", path))
+
+
+def _checked(position: tuple[int, int]) -> tuple[int, int]:
+    if min(position) < 0:
+        raise InvalidParams("position: expected line and character of 0 or more", hint="LSP positions count from 0.")
+    line, character = position
+    return min(line, MAX_COORDINATE), min(character, MAX_COORDINATE)
 
 
 def _no_hover(client: LanguageClient) -> Failed:

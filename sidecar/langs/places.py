@@ -51,7 +51,7 @@ class Places:
         rows_of: the same for one root.
     """
 
-    def __init__(self, documents: Documents, disk: Disk, rows: Sequence[Row], rows_of: RowsOf | None = None) -> None:
+    def __init__(self, documents: Documents, disk: Disk, rows: Sequence[Row], rows_of: RowsOf) -> None:
         self._documents = documents
         self._disk = disk
         self._rows = rows
@@ -105,13 +105,10 @@ class Places:
 
     async def _for_root(self, row: Row, root: str) -> Row:
         """The row as it is for this root, by the user's settings and the root's own."""
-        if self._rows_of is None:
-            return row
         now = time.monotonic()
         known = self._rows_known.get(root)
         if known is None or now - known[1] >= ROOT_KNOWN_S:
-            rows_of = self._rows_of
-            known = await self._disk.run(lambda: rows_of(root)), now
+            known = await self._disk.run(lambda: self._rows_of(root)), now
             if len(self._rows_known) >= ROOTS_KNOWN:
                 self._rows_known.clear()
             self._rows_known[root] = known

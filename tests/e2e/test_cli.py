@@ -301,3 +301,17 @@ def test_run_is_a_daemon_in_the_foreground(make_daemon: DaemonFactory) -> None:
     daemon = make_daemon(argv=[*COMMAND, "run", "--set", "limits.clients=77"]).start()
     assert daemon.call("sidecar/hello")["limits"]["clients"] == 77
     assert daemon.stop() == 0
+
+
+def test_a_strangers_repository_chooses_no_command_until_it_is_trusted(daemon: Daemon, short_tmp: Path) -> None:
+    """H7: `.sidecar.toml` names a language server; it runs only after `sidecar trust`."""
+    root = write_tree(short_tmp / "p", {"m.py": "x = 1\n", "pyproject.toml": "", ".sidecar.toml": '[servers.basedpyright]\ncommand = ["/nonexistent/evil"]\n'})
+    assert sidecar(daemon, "hover", "m.py:1:1", cwd=root).returncode == 0
+    shown = sidecar(daemon, "config", "show", cwd=root)
+    assert b"is not trusted" in shown.stderr and b"evil" not in shown.stdout
+    assert sidecar(daemon, "trust", str(root)).stdout == f"{root}\n".encode()
+    assert b"/nonexistent/evil" in sidecar(daemon, "config", "show", cwd=root).stdout
+    daemon.restart()
+    refused = sidecar(daemon, "hover", "m.py:1:1", cwd=root)
+    assert refused.returncode == 2
+    assert b"/nonexistent/evil" in refused.stderr

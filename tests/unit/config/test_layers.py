@@ -73,10 +73,10 @@ def test_an_endless_file_is_refused(tmp_path: Path) -> None:
 
 def test_an_untrusted_root_may_set_only_what_is_harmless(tmp_path: Path) -> None:
     """Commands and environment of a stranger's repository never count (design 3.19)."""
-    lines = ["[servers.x]", "enabled = false", 'command = ["evil"]', "[servers.x.env]", 'LD_PRELOAD = "evil.so"', "[timeouts.grep]", "default_ms = 5"]
+    lines = ["[servers.x]", "enabled = false", 'command = ["evil"]', "[servers.x.env]", 'LD_PRELOAD = "evil.so"']
     (tmp_path / layers.ROOT_FILE).write_text("\n".join(lines))
     layer = layers.from_root(tmp_path, trusted=False)
-    assert layer.tree == {"servers": {"x": {"enabled": False}}, "timeouts": {"grep": {"default_ms": 5}}}
+    assert layer.tree == {"servers": {"x": {"enabled": False}}}
     assert len(layer.notices) == 2
     assert f"{tmp_path / layers.ROOT_FILE}:3: servers.x.command is ignored" in layer.notices[0]
     assert f"sidecar trust {tmp_path}" in layer.notices[0]
