@@ -29,12 +29,13 @@ class Cancel:
         """Ask the work to stop; from any thread, at once."""
     def is_set(self) -> bool: ...
 
-def run(op: str, request: bytes, cancel: Cancel, emit: Callable[[bytes], None] | None = None) -> bytes:
+def run(op: str, request: bytes, cancel: Cancel, emit: Callable[[bytes], bool | None] | None = None) -> bytes:
     """Run an operation; blocks, with the GIL released, until no worker is in it any more.
 
     `grep`: `request` is the tool's arguments as JSON plus `root` (absolute), `encoding` (a PositionEncodingKind),
     `stream` and `roots` (a reader's bound, or null). The answer is the tool's result object. With `stream` in mode
-    `matches`, `emit` takes JSON arrays of matches in the calling thread and the answer has none.
+    `matches`, `emit` takes JSON arrays of matches in the calling thread and the answer has none; when it
+    answers False the search ends with `truncated, reason: slowReader`.
     A match has `path`, or `pathBytes` (base64) when the name is not UTF-8; `text` without its last line feed, or `bytes`
     (base64) when it is not UTF-8. Submatch spans count from the start of the line, also where the text is clipped
     (`clipped: true`, `textStart`: where in the line the shown text starts, in bytes; then only spans that start in the

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _KINDS: dict[str, type[errors.SidecarError]] = {
-    kind.kind: kind
-    for kind in (errors.InvalidParams, errors.TooLarge, errors.NotFound, errors.OutsideRoot, errors.Cancelled, errors.Failed)
+    kind.kind: kind for kind in (errors.InvalidParams, errors.TooLarge, errors.NotFound, errors.OutsideRoot, errors.Cancelled, errors.Failed)
 }
 
 
@@ -80,7 +79,7 @@ def cancel(deadline_at_s: float) -> Cancel:
     return flag
 
 
-def run(op: str, request: bytes, flag: Cancel, emit: Callable[[bytes], None] | None = None) -> bytes:
+def run(op: str, request: bytes, flag: Cancel, emit: Callable[[bytes], bool | None] | None = None) -> bytes:
     """Run an operation and wait for it with the GIL released; see `_native.pyi`.
 
     Raises:

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBool, PyBytes, PyList};
 
 use crate::cancel::Flag;
 use crate::error::Error;
@@ -78,8 +78,12 @@ pub fn run<'py>(
         let mut send = |chunk: &[u8]| match &emit {
             None => true,
             Some(emit) => {
-                match Python::attach(|py| emit.call1(py, (PyBytes::new(py, chunk),)).map(drop)) {
-                    Ok(()) => true,
+                let said = Python::attach(|py| {
+                    let said = emit.call1(py, (PyBytes::new(py, chunk),))?;
+                    PyResult::Ok(!said.bind(py).is(PyBool::new(py, false)))
+                });
+                match said {
+                    Ok(goes_on) => goes_on,
                     Err(cause) => {
                         broken = Some(cause);
                         false

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use crate::call::on_worker;
 use crate::cancel::{Bell, Flag, Stop};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::output::Reason;
 use crate::pattern;
 use crate::pool::{Job, pool};
 use crate::request::{Order, Request};
 use crate::search::Search;
 use crate::walk::Walk;
 
-/// Takes one chunk of a stream; false ends the search.
+/// Takes one chunk of a stream; false: its reader takes nothing any more, and the search ends with what it has (design 3.16).
 pub type Emit<'e> = &'e mut dyn FnMut(&[u8]) -> bool;
 
 /// Search, and return the tool's result object (protocol.md, row `grep`).
@@ -68,8 +69,8 @@ fn flush(search: &Search, all: bool, emit: Emit<'_>) {
     if let Some(chunk) = search.output.chunk(all)
         && !emit(&chunk)
     {
-        search.fail(Error::failed("the receiver of the stream failed", ""));
-        search.halt(Stop::Cancelled);
+        search.output.cut(Reason::SlowReader);
+        search.halt(Stop::Deadline);
     }
 }
 

@@ -26,6 +26,7 @@ pub enum Reason {
     Limit,
     Bytes,
     Timeout,
+    SlowReader,
 }
 
 impl Reason {
@@ -34,6 +35,7 @@ impl Reason {
             Reason::Limit => "limit",
             Reason::Bytes => "bytes",
             Reason::Timeout => "timeout",
+            Reason::SlowReader => "slowReader",
         }
     }
 }
@@ -241,9 +243,9 @@ impl Output {
         }
     }
 
-    /// Mark the result as cut off by the deadline, unless it was cut off before.
-    pub fn timed_out(&self) {
-        lock(&self.inner).reason.get_or_insert(Reason::Timeout);
+    /// Mark the result as cut off, unless it was cut off before.
+    pub fn cut(&self, reason: Reason) {
+        lock(&self.inner).reason.get_or_insert(reason);
     }
 
     /// When the stream's next flush is due, if one is.

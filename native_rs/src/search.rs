@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::cancel::{Bell, Flag, Stop};
 use crate::error::Error;
 use crate::frontier::{Frontier, Work};
-use crate::output::{Handed, Output};
+use crate::output::{Handed, Output, Reason};
 use crate::pool::{Job, Turn, pool};
 use crate::request::{Order, Request};
 use crate::stats;
@@ -128,7 +128,7 @@ impl Search {
         match self.halted.load(Ordering::SeqCst) {
             CANCELLED => Some(Error::Cancelled),
             TIMED_OUT => {
-                self.output.timed_out();
+                self.output.cut(Reason::Timeout);
                 None
             }
             _ => None,

@@ -19,6 +19,8 @@ _encode = msgspec.json.Encoder().encode
 _common = msgspec.json.Decoder(Common)
 _NO_ARGS = msgspec.Raw(b"{}")
 LSP_HOVER_MS = 30_000
+# What may wait for all clients together before streams are cut short: each stays within its own maxBytes, but there may be hundreds.
+MOST_WAITING_BYTES = 512 << 20
 
 
 class ToolCall(msgspec.Struct, frozen=True, rename="camel"):
@@ -99,8 +101,17 @@ async def _run(ask: Ask, tool: str, args: msgspec.Raw, common: Common | ToolCall
     return await ask.core.runner.run(call)
 
 
-def _progress(ask: Ask, token: int | str | None) -> Callable[[bytes], None] | None:
+def _progress(ask: Ask, token: int | str | None) -> Callable[[bytes], bool] | None:
     if token is None:
         return None
     head = b'{"token":' + _encode(token) + b',"value":'
-    return lambda value: ask.connection.notify("$/progress", head + value + b"}")
+
+    def emit(value: bytes) -> bool:
+        ask.connection.notify("$/progress", head + value + b"}")
+        return not ask.connection.slow() and _waiting_bytes(ask) <= MOST_WAITING_BYTES
+
+    return emit
+
+
+def _waiting_bytes(ask: Ask) -> int:
+    return sum(connection.pending_bytes for connection in ask.core.connections.values())

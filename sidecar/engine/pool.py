@@ -35,7 +35,8 @@ class NativePool:
             request: its arguments, a JSON object.
             deadline: Rust stops by itself when it passes.
             slot: held until Rust has returned.
-            emit: called on the loop with each streamed chunk, a JSON array.
+            emit: called on the loop with each streamed chunk, a JSON array; once it has answered False (its reader
+                takes nothing any more), the work ends with what was found.
 
         Raises:
             SidecarError: as the operation says, by kind.
@@ -63,8 +64,18 @@ class NativePool:
             self._counters["native.late"] += 1
 
 
-def _on_loop(loop: asyncio.AbstractEventLoop, emit: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    return lambda chunk: _call_on(loop, emit, chunk)
+def _on_loop(loop: asyncio.AbstractEventLoop, emit: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+    keeps_up = True
+
+    def on_loop(chunk: bytes) -> None:
+        nonlocal keeps_up
+        keeps_up = emit(chunk)
+
+    def deliver(chunk: bytes) -> bool:
+        _call_on(loop, on_loop, chunk)
+        return keeps_up  # as of the chunks before: a thread in Rust waits neither for the loop nor for a client
+
+    return deliver
 
 
 def _call_on(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:

@@ -36,7 +36,7 @@ class Call(msgspec.Struct, frozen=True):
         root: absolute path, or None.
         timeout_ms: asked budget; None = the tool's default.
         trace: its times, made at accept.
-        emit: takes one `$/progress` value as JSON bytes.
+        emit: takes one `$/progress` value as JSON bytes; see `Context`.
     """
 
     tool: str
@@ -45,7 +45,7 @@ class Call(msgspec.Struct, frozen=True):
     root: str | None
     timeout_ms: float | None
     trace: Trace
-    emit: Callable[[bytes], None] | None = None
+    emit: Callable[[bytes], bool] | None = None
 
 
 class Runner:

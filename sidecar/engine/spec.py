@@ -157,7 +157,8 @@ class Ports:
 
 
 class Context(msgspec.Struct):
-    """One call. `emit` takes one `$/progress` value as JSON bytes; None when the client asked for none.
+    """One call. `emit` takes one `$/progress` value as JSON bytes; None when the client asked for none. It answers whether the
+    client still takes what it is sent (design 3.16); a tool that hears False ends with what it has.
 
     A tool is cancelled by cancelling its task: it cleans up in `finally` and re-raises.
     """
@@ -168,7 +169,7 @@ class Context(msgspec.Struct):
     trace: Trace
     slot: Slot
     ports: Ports
-    emit: Callable[[bytes], None] | None = None
+    emit: Callable[[bytes], bool] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -35,7 +35,7 @@ class GrepArgs(msgspec.Struct, frozen=True, rename="camel"):
     mode: Literal["matches", "files", "count"] = "matches"
     max_per_file: _Positive | None = None
     limit: _Positive = 1000
-    max_bytes: _Positive = 1024 * 1024
+    max_bytes: Annotated[int, Meta(ge=1, le=256 << 20)] = 1 << 20
     max_line_bytes: _Positive = 4096
     order: Literal["path", "any"] = "path"
     cursor: str | None = None
