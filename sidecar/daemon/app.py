@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -65,6 +66,8 @@ def run(pipe: StartupPipe, flags: Mapping[str, str], extra_tools: Iterable[ToolS
         pipe.failed(error)
         raise
     if isinstance(claim, locks.Owner):
+        if not pipe.has_starter:
+            sys.stdout.write(f"a daemon (pid {claim.pid}) serves {claim.socket} already\n")
         pipe.ready()
         return 0
     listener = logfile.configure(state_dir, settings.daemon.log_level)

@@ -105,6 +105,7 @@ def test_a_live_socket_is_not_stolen_by_a_second_start(daemon: Daemon) -> None:
     inode = daemon.socket.stat().st_ino
     second = subprocess.run(daemon.argv, cwd=PROJECT, env=daemon.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S)
     assert second.returncode == 0, second.stderr
+    assert f"pid {daemon.pid}".encode() in second.stdout
     assert daemon.socket.stat().st_ino == inode and daemon.call("sidecar/hello")["pid"] == daemon.pid
 
 

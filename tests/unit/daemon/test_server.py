@@ -231,3 +231,18 @@ def test_a_daemon_leaves_no_descriptor_of_its_clients(place: Place, loop: str) -
                 assert other.hello["pid"] == pid
         eventually_sync(lambda: processes.descriptor_kinds(pid) == before, what="as many descriptors as before")
         assert os.path.exists(place.socket)
+
+
+def test_ten_daemons_at_once_leave_one(place: Place) -> None:
+    """Run without a starter's lock, as by hand or by a unit file: nine step back for the one that serves."""
+    daemons = [place.run() for _ in range(10)]
+    eventually_sync(lambda: sum(daemon.poll() is None for daemon in daemons) == 1, what="nine have ended")
+    with ndjson.connect(env=place.env, start=False) as client:
+        living = client.hello["pid"]
+    for daemon in daemons:
+        if daemon.pid == living:
+            daemon.terminate()
+        code, said, complaint = ended(daemon)
+        assert (code, complaint) == (0, "")
+        assert said == ("" if daemon.pid == living else f"already served by {living}\n")
+    assert place.starts() == [living]
