@@ -27,7 +27,7 @@ class NativePool:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="native")
         self._counters = counters
 
-    async def run(self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], None] | None = None) -> bytes:
+    async def run(self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], bool] | None = None) -> bytes:
         """Answer of one native operation, a JSON object.
 
         Args:

@@ -85,7 +85,7 @@ class Slot(Protocol):
 class NativePort(Protocol):
     """The way into Rust; see `engine/pool.py`."""
 
-    async def run(self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], None] | None = None) -> bytes:
+    async def run(self, op: str, request: bytes, *, deadline: Deadline, slot: Slot, emit: Callable[[bytes], bool] | None = None) -> bytes:
         """The answer of one operation, a JSON object."""
         ...
 
