@@ -48,6 +48,7 @@ class Ticket:
     desk: Desk
     wanted: Wanted
     go: Callable[[Sequence[Note]], None]
+    beside: Sequence[Wanted] = ()
     going: bool = False
 
 
@@ -77,7 +78,7 @@ class Desk:
         self._send = send
         self._held: dict[str, _Held] = {}
 
-    def submit(self, wanted: Wanted, go: Callable[[Sequence[Note]], None], beside: Iterable[Wanted] = ()) -> Ticket:
+    def submit(self, wanted: Wanted, go: Callable[[Sequence[Note]], None], beside: Sequence[Wanted] = ()) -> Ticket:
         """Let a request go as soon as the server may hold its text: within this call, or from a later `done`.
 
         Args:
@@ -85,18 +86,17 @@ class Desk:
             go: called once; writes what it is given and then the request, in one write. It must not call the desk.
             beside: other texts that the answer should know of, best effort: one that somebody asks about now is left as it is.
         """
-        ticket = Ticket(self, wanted, go)
+        ticket = Ticket(self, wanted, go, beside)
         held = self._held.pop(wanted.uri, None)
-        notes = [note for other in beside if other.uri != wanted.uri for note in self._beside(other)]
         if held is None:
             held = self._held[wanted.uri] = _Held(_light(wanted))
-            notes += [_opened(wanted), *self._evicted()]
+            notes = [_opened(wanted), *self._evicted()]
         else:
             self._held[wanted.uri] = held  # the youngest now
             if held.waiting or (held.in_flight and not same(held.wanted.text, wanted.text)):
                 held.waiting.append(ticket)
                 return ticket
-            notes += self._switched(held, wanted)
+            notes = self._switched(held, wanted)
         self._start(held, ticket, notes)
         return ticket
 
@@ -146,7 +146,8 @@ class Desk:
     def _start(self, held: _Held, ticket: Ticket, notes: Sequence[Note]) -> None:
         ticket.going = True
         held.in_flight += 1
-        ticket.go(notes)
+        others = [note for other in ticket.beside if other.uri != ticket.wanted.uri for note in self._beside(other)]
+        ticket.go([*others, *notes])
 
     def _switched(self, held: _Held, wanted: Wanted) -> list[Note]:
         """Make the server hold a text; nothing to send if it does already."""

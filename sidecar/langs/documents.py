@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sidecar.engine.spec import PositionEncoding
 from sidecar.errors import InvalidParams, Overloaded
 from sidecar.langs import text
-from sidecar.langs.positions import canonical
+from sidecar.langs.positions import MAX_COORDINATE, canonical
 
 MAX_DOCUMENTS = 4096
 """Documents that one client may have open."""
@@ -146,4 +146,5 @@ def _applied(value: text.Text, change: Change, encoding: PositionEncoding) -> te
         return text.make(change.text)
     if min(change.range) < 0:
         raise InvalidParams("range: expected positions of 0 or more", hint="LSP positions count from 0.")
-    return value.apply(*change.range, encoding, text.as_str(change.text))
+    first, start, last, end = (min(number, MAX_COORDINATE) for number in change.range)
+    return value.apply(first, start, last, end, encoding, text.as_str(change.text))

@@ -28,7 +28,7 @@ _SERVER_STATUS = {"experimental": {"serverStatusNotification": True}}
 
 class _Capabilities(msgspec.Struct, frozen=True, rename="camel"):
     position_encoding: PositionEncoding = PositionEncoding.UTF16
-    hover_provider: bool | dict[str, object] = False
+    hover_provider: bool | dict[str, object] | None = None
 
 
 class _Info(msgspec.Struct, frozen=True):
@@ -75,4 +75,6 @@ def understood(result: msgspec.Raw) -> Server:
         said = _result.decode(result)
     except msgspec.DecodeError:
         return Server()
-    return Server(said.capabilities.position_encoding, bool(said.capabilities.hover_provider), said.server_info.version if said.server_info else "")
+    provider = said.capabilities.hover_provider  # options, even empty ones, mean yes
+    hovers = provider is not None and provider is not False
+    return Server(said.capabilities.position_encoding, hovers, said.server_info.version if said.server_info else "")

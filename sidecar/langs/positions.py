@@ -18,6 +18,9 @@ _URI_SAFE = "/!$&'()*+,;=:@"
 # A codec is a module that is imported at its first use: now, and not on the loop.
 codecs.lookup("utf-16-le")
 
+MAX_COORDINATE = 2**31 - 1
+"""LSP 3.17 `uinteger`; larger ones, which some clients send for "the end", mean the same as this one."""
+
 
 def index_of(line: str, character: int, encoding: PositionEncoding) -> int:
     """The code point index in `line` of an LSP `character`; past the end it is the end (LSP 3.17, Position).

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from sidecar.engine.spec import PositionEncoding
 from sidecar.langs.positions import convert
-from sidecar.langs.text import Text
+from sidecar.langs.text import Text, line_of
 from sidecar.wire.frames import one_line
 
 _encode = msgspec.json.Encoder().encode
@@ -80,7 +80,7 @@ def _range_of(found: Raw | UnsetType, text: Text, server: PositionEncoding, call
 
 
 def _converted(position: _Position, text: Text, server: PositionEncoding, caller: PositionEncoding) -> _Position:
-    return _Position(position.line, convert(text.line(position.line), position.character, server, caller))
+    return _Position(position.line, convert(line_of(text, position.line), position.character, server, caller))
 
 
 def _markup_of(contents: Raw) -> Raw | bytes:

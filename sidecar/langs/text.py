@@ -29,7 +29,7 @@ class Text(Protocol):
         """The text with a range replaced; positions are LSP's, clamped to the text."""
 
     def line(self, n: int) -> str:
-        """Line `n`, 0-based, without its line end; empty past the end."""
+        """Line `n`, 0-based and below `line_count`, without its line end."""
 
     def json(self) -> bytes:
         """The whole as a JSON string."""
@@ -40,6 +40,10 @@ class Text(Protocol):
     @property
     def len_bytes(self) -> int:
         """About how many bytes it holds."""
+
+    @property
+    def line_count(self) -> int:
+        """Lines, at least 1."""
 
 
 Given: TypeAlias = "str | Text"
@@ -74,7 +78,7 @@ class Lines:
 
     def line(self, n: int) -> str:
         """See `Text`."""
-        return self._lines[n].rstrip("\r\n") if n < len(self._lines) else ""
+        return self._lines[n].rstrip("\r\n")
 
     def json(self) -> bytes:
         """See `Text`."""
@@ -88,6 +92,11 @@ class Lines:
     def len_bytes(self) -> int:
         """See `Text`."""
         return self._size
+
+    @property
+    def line_count(self) -> int:
+        """See `Text`."""
+        return len(self._lines)
 
     def _clamped(self, line: int, character: int, encoding: PositionEncoding) -> tuple[int, int]:
         """(line, code point index) of a position. A line past the last means the end of the text."""
@@ -103,6 +112,11 @@ def make(given: Given) -> Text:
     if len(given) > LARGE and native.available():
         return native.text(given)
     return Lines(_split(given, True), len(given))
+
+
+def line_of(text: Text, n: int) -> str:
+    """Line `n`, 0-based, without its line end; empty past the end."""
+    return text.line(n) if n < text.line_count else ""
 
 
 def same(one: Text, other: Text) -> bool:
