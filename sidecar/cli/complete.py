@@ -54,10 +54,7 @@ def fish_quoted(text: str) -> str:
 
 def _options(parser: argparse.ArgumentParser) -> tuple[Option, ...]:
     shown = (action for action in parser._actions if action.option_strings and action.help != argparse.SUPPRESS)
-    return tuple(
-        Option(tuple(one.option_strings), _text(one, parser), takes_value(one), _choices(one))
-        for one in shown
-    )
+    return tuple(Option(tuple(one.option_strings), _text(one, parser), takes_value(one), _choices(one)) for one in shown)
 
 
 def _text(action: argparse.Action, parser: argparse.ArgumentParser) -> str:

@@ -63,9 +63,7 @@ class LanguageClient:
         end: why it has ended, or None.
     """
 
-    def __init__(
-        self, row: Row, root: str, env: Mapping[str, str], processes: Processes, counters: Counters, on_ready: Listener, on_end: Listener
-    ) -> None:
+    def __init__(self, row: Row, root: str, env: Mapping[str, str], processes: Processes, counters: Counters, on_ready: Listener, on_end: Listener) -> None:
         self.row = row
         self.root = root
         self.said = handshake.Server()

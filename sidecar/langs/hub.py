@@ -141,9 +141,7 @@ class Hub:
                 return Hover(readiness=lifeline.readiness, server=place.row.name)
             return _tool_result(answer, lifeline, caller)
 
-    async def forward_hover(
-        self, caller: Caller, root: str | None, uri: str, position: tuple[int, int], *, deadline: Deadline, trace: Trace
-    ) -> bytes:
+    async def forward_hover(self, caller: Caller, root: str | None, uri: str, position: tuple[int, int], *, deadline: Deadline, trace: Trace) -> bytes:
         """`textDocument/hover`: the result as JSON on one line; a server that is starting or dead is an error, at once (design 3.4).
 
         Raises:

@@ -140,9 +140,7 @@ class Lifeline:
                     self.wake()
                     await self._change()
         except TimeoutError as late:
-            raise Starting(
-                f"{self.row.name} is starting", hint="Ask again in a moment.", retry_after_ms=STARTING_RETRY_MS, server=self.row.name
-            ) from late
+            raise Starting(f"{self.row.name} is starting", hint="Ask again in a moment.", retry_after_ms=STARTING_RETRY_MS, server=self.row.name) from late
         return self.running
 
     def wake(self) -> None:
@@ -296,8 +294,6 @@ class Lifeline:
 
     def _tell(self, kind: str, **data: object) -> None:
         self._world.on_event(kind, {"server": self.row.name, "root": self.key.root, "readiness": self.readiness} | data)
-
-
 
 
 def _sent(client: LanguageClient, notes: Sequence[Note]) -> None:

@@ -15,11 +15,43 @@ from hypothesis import strategies as st
 from tests.native.oracle import ours, rg, rg_lines, search
 
 _LINES = [
-    b"foo bar", b"Foo", b"foobar foo", b"", b"x", b"a.b", "größe füß".encode(), "日本 foo".encode(), b"\xff\xfe raw foo",
-    b"\tfoo\t", b"foo" * 40, b"tail \r", b"self.foo(bar)", b"\x00", b"k", "\u212a".encode(),
+    b"foo bar",
+    b"Foo",
+    b"foobar foo",
+    b"",
+    b"x",
+    b"a.b",
+    "größe füß".encode(),
+    "日本 foo".encode(),
+    b"\xff\xfe raw foo",
+    b"\tfoo\t",
+    b"foo" * 40,
+    b"tail \r",
+    b"self.foo(bar)",
+    b"\x00",
+    b"k",
+    "\u212a".encode(),
 ]
 _PATTERNS = [
-    "foo", "Foo", "fo+", "^foo", "bar$", "^$", "^", "$", "x*", r"\bfoo\b", r"\w+", r"\s", "a.b", "[fF]oo|bar", "ö|日", "k", r"(?i)FOO", r"\d", "(?-u:\\xff)",
+    "foo",
+    "Foo",
+    "fo+",
+    "^foo",
+    "bar$",
+    "^$",
+    "^",
+    "$",
+    "x*",
+    r"\bfoo\b",
+    r"\w+",
+    r"\s",
+    "a.b",
+    "[fF]oo|bar",
+    "ö|日",
+    "k",
+    r"(?i)FOO",
+    r"\d",
+    "(?-u:\\xff)",
     "r$",
 ]
 _MULTILINE = [r"foo\n", r"foo[\s\S]*?x", r"bar\nFoo", r"\n\n", "foo", r"(?s)o.f", r"^$", r"x\z", r"\n"]
@@ -32,14 +64,16 @@ content = st.builds(
     lambda lines, end, wrap: wrap(b"\n".join(lines) + end),
     st.lists(st.sampled_from(_LINES), max_size=12),
     st.sampled_from([b"", b"\n", b"\r\n"]),
-    st.sampled_from([
-        lambda text: text,
-        lambda text: text,
-        lambda text: text,
-        lambda text: text.replace(b"\n", b"\r\n"),
-        lambda text: b"\xef\xbb\xbf" + text,
-        lambda text: text.decode(errors="replace").encode("utf-16"),
-    ]),
+    st.sampled_from(
+        [
+            lambda text: text,
+            lambda text: text,
+            lambda text: text,
+            lambda text: text.replace(b"\n", b"\r\n"),
+            lambda text: b"\xef\xbb\xbf" + text,
+            lambda text: text.decode(errors="replace").encode("utf-16"),
+        ]
+    ),
 )
 files = st.dictionaries(st.tuples(st.sampled_from(_FOLDERS), st.sampled_from(_NAMES)), content, min_size=1, max_size=8)
 ignores = st.dictionaries(

@@ -106,18 +106,21 @@ def test_a_receiver_that_fails_ends_the_search_with_its_own_error(many: Path) ->
     assert native.stats()["activeSearches"] == 0
 
 
-@pytest.mark.parametrize(("args", "kind"), [
-    ({"pattern": "a(b"}, errors.InvalidParams),
-    ({"pattern": []}, errors.InvalidParams),
-    ({"pattern": "(" * 5000 + ")" * 5000}, errors.TooLarge),
-    ({"pattern": r"\w{1000}{1000}"}, errors.TooLarge),
-    ({"pattern": "a\nb"}, errors.InvalidParams),
-    ({"pattern": "x", "globs": ["a{"]}, errors.InvalidParams),
-    ({"pattern": "x", "types": ["nosuchtype"]}, errors.InvalidParams),
-    ({"pattern": "x", "paths": ["nowhere"]}, errors.NotFound),
-    ({"pattern": "x", "paths": ["f.txt/x"]}, errors.NotFound),
-    ({"pattern": "x", "cursor": "c"}, errors.InvalidParams),
-])
+@pytest.mark.parametrize(
+    ("args", "kind"),
+    [
+        ({"pattern": "a(b"}, errors.InvalidParams),
+        ({"pattern": []}, errors.InvalidParams),
+        ({"pattern": "(" * 5000 + ")" * 5000}, errors.TooLarge),
+        ({"pattern": r"\w{1000}{1000}"}, errors.TooLarge),
+        ({"pattern": "a\nb"}, errors.InvalidParams),
+        ({"pattern": "x", "globs": ["a{"]}, errors.InvalidParams),
+        ({"pattern": "x", "types": ["nosuchtype"]}, errors.InvalidParams),
+        ({"pattern": "x", "paths": ["nowhere"]}, errors.NotFound),
+        ({"pattern": "x", "paths": ["f.txt/x"]}, errors.NotFound),
+        ({"pattern": "x", "cursor": "c"}, errors.InvalidParams),
+    ],
+)
 def test_what_cannot_be_done_says_why_and_what_to_do(tmp_path: Path, args: dict[str, Any], kind: type[errors.SidecarError]) -> None:
     """Every refusal has its kind and a hint."""
     (tmp_path / "f.txt").write_text("x\n")

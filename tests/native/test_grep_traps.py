@@ -145,11 +145,24 @@ def test_line_ends_and_empty_matches_are_rgs(tmp_path: Path, pattern: str) -> No
     _same(tmp_path, pattern)
 
 
-@pytest.mark.parametrize(("pattern", "args"), [
-    ("foo", {"word": True}), ("-2", {"word": True}), ("foo|o", {"word": True}), ("foo", {"case": "smart"}), ("Foo", {"case": "smart"}),
-    ("größe", {"case": "insensitive"}), (r"\w+", {}), (r"\s+", {}), ("k", {"case": "insensitive"}), ("f.o", {"fixedStrings": True}),
-    ("o", {"maxPerFile": 1}), ("o", {"maxPerFile": 1, "after": 2}), ("foo", {"invert": True, "before": 1}),
-])
+@pytest.mark.parametrize(
+    ("pattern", "args"),
+    [
+        ("foo", {"word": True}),
+        ("-2", {"word": True}),
+        ("foo|o", {"word": True}),
+        ("foo", {"case": "smart"}),
+        ("Foo", {"case": "smart"}),
+        ("größe", {"case": "insensitive"}),
+        (r"\w+", {}),
+        (r"\s+", {}),
+        ("k", {"case": "insensitive"}),
+        ("f.o", {"fixedStrings": True}),
+        ("o", {"maxPerFile": 1}),
+        ("o", {"maxPerFile": 1, "after": 2}),
+        ("foo", {"invert": True, "before": 1}),
+    ],
+)
 def test_words_case_and_limits_are_rgs(tmp_path: Path, pattern: str, args: dict[str, Any]) -> None:
     """`-w`, smart case, Unicode classes and folds, `-F`, `-m`, `-v` with context."""
     (tmp_path / "a.txt").write_text("foo\nFoo foo.o\nfoobar\nGRÖSSE Größe\nabc -2 foo\n\u212a k K\n\u00a0x\nf.o\n")

@@ -57,7 +57,7 @@ def test_the_script_is_valid_in_its_shell(shell: str, check: list[str]) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-NASTY = "it's [a] `test`: $HOME \"x\" \\ ; rm -rf"
+NASTY = 'it\'s [a] `test`: $HOME "x" \\ ; rm -rf'
 
 
 def test_quoting_for_bash_and_zsh_keeps_every_character() -> None:

@@ -129,9 +129,7 @@ def test_a_daemon_that_never_becomes_ready_is_given_up_on(place: Place) -> None:
 def test_a_starter_that_dies_lets_the_next_one_start(place: Place) -> None:
     """Its lock ends with it, and its file may stay."""
     holder = "import fcntl,os,sys\nfd=os.open(sys.argv[1],os.O_RDWR|os.O_CREAT)\nfcntl.flock(fd,fcntl.LOCK_EX)\nprint(flush=True)\nsys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-S", "-c", holder, str(place.runtime / "start.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-S", "-c", holder, str(place.runtime / "start.lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdout.readline()
         with pytest.raises(TimedOut, match="no daemon came up"):
             autostart.dial_started(str(place.socket), place.env, timeout_s=0.2, argv=place.argv())

@@ -19,7 +19,7 @@ from sidecar.errors import Misconfigured
         ("lanes = 3\n", 1, "lanes: expected a table, got int"),
         ("[servers]\nbasedpyright = true\n", 2, "servers.basedpyright: expected a table, got bool"),
         ("[servers.basedpyright]\ncommand = [1]\n", 2, "servers.basedpyright.command: expected str, got int"),
-        ("[daemon]\nlog_level = \"loud\"\n", 2, "daemon.log_level: invalid enum value 'loud'"),
+        ('[daemon]\nlog_level = "loud"\n', 2, "daemon.log_level: invalid enum value 'loud'"),
         ("[daemon]\nidle_exit_s = -1\n", 2, "daemon.idle_exit_s: expected float >= 0.0"),
     ],
 )
