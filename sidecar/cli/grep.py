@@ -13,8 +13,8 @@ from sidecar.client import ndjson
 from sidecar.errors import InvalidParams
 
 HELP = "search files for a pattern"
-EVERYTHING = 2**32 - 1
-"""A person at a terminal asked for all of it, as of rg; the tool's own default limits are for agents."""
+EVERYTHING = {"limit": 2**32 - 1, "maxBytes": 256 << 20, "maxLineBytes": 1 << 20}
+"""A person at a terminal asked for all of it, as of rg: the most that the tool takes; its own defaults are for agents."""
 MAX_TIMEOUT_MS = 600_000
 SWITCHES = (
     # flags, the tool's argument, its value, help
@@ -69,8 +69,8 @@ def run(words: list[str], patterns: list[str] | None, sort: str, timeout: float 
     """Print matches as they are found; 0 when there were any, 1 when none, 124 when time ran out."""
     args = {name.removeprefix("args."): value for name, value in options.items() if name.startswith("args.")}
     context = args.pop("context", 0)
-    asked = {"before": context, "after": context, "limit": EVERYTHING, "maxBytes": EVERYTHING, "order": "path" if sort == "path" else "any"} | args
-    asked |= _where(words, patterns)
+    around = {"before": context, "after": context, "order": "path" if sort == "path" else "any"}
+    asked = EVERYTHING | around | args | _where(words, patterns)
     params = {"tool": "grep", "args": asked, "timeoutMs": MAX_TIMEOUT_MS if timeout is None else int(timeout * 1000)}
     printer = Printer(_look(options, context=max(asked["before"], asked["after"]) > 0))
     if not as_json:

@@ -11,6 +11,8 @@ from sidecar.cli import output
 PATH, LINE, HIT, PLAIN = b"\x1b[0m\x1b[35m", b"\x1b[0m\x1b[32m", b"\x1b[0m\x1b[1m\x1b[31m", b"\x1b[0m"
 """rg's default colours, byte for byte (`rg --help`, --colors)."""
 
+CLIPPED = b" [... the line goes on]"
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -61,6 +63,7 @@ class Printer:
             return self._vimgrep(path, line, text, match["submatches"])
         self._lines(path, first, before[len(before) - (line - first) :], b"-")
         shown = _lines(self._highlighted(text, match["submatches"]))
+        shown[-1] += CLIPPED if match.get("clipped") else b""
         self._lines(path, line, shown, b":")
         self._next_line, self._after = line + len(shown), after
         return None

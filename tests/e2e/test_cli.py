@@ -26,6 +26,7 @@ TREE = {
     ".hidden": "needle\n",
     ".ignore": "ignored.txt\n",
     "ignored.txt": "needle\n",
+    "long.txt": "x" * 50_000 + "needle" + "y" * 50_000 + "\n",
     "latin1.txt": b"needle \xe9t\xe9\n",
     "z.rs": "fn needle() {\n  needles\n}\n",
 }

@@ -82,6 +82,11 @@ def test_what_is_not_utf8_is_printed_as_the_bytes_it_is(capfdbinary: pytest.Capt
     assert printed(Look(), [raw], capfdbinary) == b"\xff.py:1:x\xfe\n"
 
 
+def test_a_line_that_the_daemon_has_cut_says_so(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A megabyte of it is there; nobody takes it for the whole."""
+    assert printed(Look(), [match("a", 1, "x", clipped=True)], capfdbinary) == b"a:1:x [... the line goes on]\n"
+
+
 def test_files_and_counts_come_with_the_last_reply(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """-l and -c."""
     printer = Printer(Look())
