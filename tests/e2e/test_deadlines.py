@@ -161,3 +161,15 @@ async def _held(client: Client, gate: str) -> Pending:
     asked = client.request("sidecar/tools/call", {"tool": "hold", "args": {"name": gate}, "partialResultToken": gate})
     await client.wait_notification(lambda note: note["params"].get("token") == gate)
     return asked
+
+
+async def test_a_late_answer_is_dropped_and_counted(daemon: Daemon) -> None:
+    """B6: a tool that answers after its cancel gets its result thrown away; the client sees one answer, the counter one more."""
+    async with await daemon.connect() as client:
+        asked = client.request("sidecar/tools/call", {"tool": "stubborn", "args": {"name": "g"}, "partialResultToken": 1})
+        await client.wait_notification("$/progress")
+        client.cancel(asked)
+        assert (await asked)["error"]["code"] == -32800
+        await eventually(lambda: daemon.status()["counters"].get("lateAnswers") == 1)
+        await client.call("sidecar/ping")
+        assert not client.orphans

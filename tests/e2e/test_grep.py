@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.clients import Client, Message
-from tests.support.daemon import Daemon
+from tests.support.clients import BridgeClient, Client, Message
+from tests.support.daemon import PROJECT, Daemon
+from tests.support.noise import grep_flood
 from tests.support.trees import wide_tree, write_tree
 
 _TREE = {
@@ -30,13 +32,21 @@ def tree(short_tmp: Path) -> Path:
     return write_tree(short_tmp, _TREE)
 
 
-@pytest.fixture(params=["lines", "headers"])
+@pytest.fixture(params=["lines", "headers", "bridge", "noise"])
 async def client(request: pytest.FixtureRequest, shared_daemon: Daemon, tree: Path) -> AsyncIterator[Client]:
-    """A client in each framing; its root is the tree, its positions are in UTF-8."""
-    connecting = shared_daemon.connect() if request.param == "lines" else shared_daemon.connect_lsp()
-    async with await connecting as one:
+    """A client in each framing, through the stdio bridge, and beside a flood of searches; its root is the tree, its positions are in UTF-8."""
+    async with contextlib.AsyncExitStack() as ends:
+        if request.param == "noise":
+            await ends.enter_async_context(grep_flood(shared_daemon.socket, PROJECT / "sidecar", "import", window=2))
+        one = await ends.enter_async_context(await _connected(request.param, shared_daemon))
         await one.call("sidecar/hello", {"root": str(tree), "positionEncoding": "utf-8"})
         yield one
+
+
+async def _connected(way: str, daemon: Daemon) -> Client:
+    if way == "bridge":
+        return await BridgeClient.start(daemon.env)
+    return await (daemon.connect_lsp() if way == "headers" else daemon.connect())
 
 
 def _where(found: Message) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ class Client:
 
     async def reply(self, method: str, params: Any = None, *, timeout_s: float = PATIENCE_S) -> Message:
         """The whole reply message to a request."""
-        return await asyncio.wait_for(self.request(method, params), timeout_s)
+        async with asyncio.timeout(timeout_s):  # not wait_for: in 3.11 it can swallow a cancel that comes with the reply
+            return await self.request(method, params)
 
     async def call(self, method: str, params: Any = None, *, timeout_s: float = PATIENCE_S) -> Any:
         """The result of a request.
@@ -227,3 +229,32 @@ class LspClient(Client):
         result: Message = await self.call("initialize", params | {"initializationOptions": {"sidecar": options}})
         self.notify("initialized")
         return result
+
+
+class BridgeClient(LspClient):
+    """The same through `sidecar lsp --stdio`, a process of its own."""
+
+    process: asyncio.subprocess.Process
+
+    @classmethod
+    async def start(cls, env: dict[str, str]) -> BridgeClient:
+        """Start the bridge and speak to its standard input and output."""
+        argv = (sys.executable, "-m", "sidecar", "lsp", "--stdio")
+        pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
+        process = await asyncio.create_subprocess_exec(*argv, env=env, limit=_LINE_LIMIT, start_new_session=True, **pipes)
+        assert process.stdout is not None
+        assert process.stdin is not None
+        client = cls(process.stdout, process.stdin)
+        client.process = process
+        return client
+
+    async def close(self) -> None:
+        """Close the bridge's input; it ends by itself."""
+        await super().close()
+        try:
+            await asyncio.wait_for(self.process.wait(), PATIENCE_S)
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
+                await self.process.wait()
+            self.process._transport.close()  # else its pipe outlives the loop

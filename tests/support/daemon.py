@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,8 @@ class Daemon:
         self.wrapper = list(wrapper)
         self.env = self._environment() | (env or {})
         self.process: subprocess.Popen[bytes] | None = None
-        self._idle_sockets = 0
         self._started = False
+        self.idle: dict[str, int] = {}
         self.write_config(config)
 
     def _folder(self, name: str) -> Path:
@@ -100,7 +100,7 @@ class Daemon:
         """Start it and wait until it answers a hello."""
         self.spawn()
         eventually_sync(self._answers, what=f"the daemon answers; its log:\n{self.log_text()}")
-        self._idle_sockets = processes.descriptor_kinds(self.pid).get("socket", 0)
+        self.idle = eventually_sync(self.held_when_idle, what="the first connections have gone")
         self._started = True
         return self
 
@@ -157,16 +157,26 @@ class Daemon:
         Raises:
             Refused: the answer is an error.
         """
+        with self._session(timeout_s) as ask:
+            return ask(method, params)
+
+    @contextlib.contextmanager
+    def _session(self, timeout_s: float = PATIENCE_S) -> Iterator[Callable[[str, Any], Any]]:
+        """A blocking connection, as a function from method and params to result."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout_s)
             connection.connect(str(self.socket))
-            connection.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}).encode() + b"\n")
             with connection.makefile("rb") as lines:
-                for line in lines:
-                    message = json.loads(line)
-                    if message.get("id") == 1 and "method" not in message:
-                        return result_of(message)
-        raise ConnectionResetError(f"no answer to {method}")
+
+                def ask(method: str, params: Any) -> Any:
+                    connection.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}}).encode() + b"\n")
+                    for line in lines:
+                        message = json.loads(line)
+                        if message.get("id") == 1 and "method" not in message:
+                            return result_of(message)
+                    raise ConnectionResetError(f"no answer to {method}")
+
+                yield ask
 
     async def connect(self, path: Path | None = None) -> Client:
         """A newline-JSON client."""
@@ -204,12 +214,23 @@ class Daemon:
         return path.read_text() if path.exists() else ""
 
     def check_idle(self) -> None:
-        """Nothing of the clients that have left is left: no connection, no call, no busy native thread."""
-        eventually_sync(self._is_idle, what=f"the daemon is idle again: {self.status()}")
+        """Nothing of the clients that have left is left: no connection, no call, no busy native thread, no descriptor of theirs."""
+        eventually_sync(self._is_idle, what=f"the daemon is idle as before {self.idle}, not {self.held_when_idle()}: {self.status()}")
 
     def _is_idle(self) -> bool:
-        busy = [lane for lane in self.status()["lanes"] if lane["running"] or lane["queued"]]
-        return not busy and processes.descriptor_kinds(self.pid).get("socket", 0) <= self._idle_sockets
+        held = self.held_when_idle()
+        return bool(held) and all(count <= self.idle.get(kind, 0) for kind, count in held.items() if kind in ("socket", "pipe", "pidfd"))
+
+    def held_when_idle(self) -> dict[str, int]:
+        """How many descriptors of each kind it has while one connection, ours, is open and nothing runs; empty if that is not so now."""
+        with self._session() as ask:
+            status = ask("sidecar/status", None)
+            busy = [lane for lane in status["lanes"] if lane["running"] or lane["queued"]]
+            if busy or len(status["clients"]) > 1 or status["native"].get("activeSearches"):
+                return {}
+            # A language server that stays has three pipes, its supervisor's control socket and a pidfd.
+            own = {"pipe": 3, "socket": 1, "pidfd": 1}
+            return {kind: count - own.get(kind, 0) * status["processes"]["count"] for kind, count in processes.descriptor_kinds(self.pid).items()}
 
     def finish(self) -> None:
         """Stop it if it runs, and check that nothing is left: process, socket file, trouble in the log, blocking call."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -63,6 +65,23 @@ async def crash(context: Context, args: Nothing) -> Outcome:
     return Outcome(msgspec.json.encode({}[""]))
 
 
+async def stubborn(context: Context, args: Name) -> Outcome:
+    """Return a result although it was cancelled: an answer that comes too late."""
+    if context.emit is not None:
+        context.emit(msgspec.json.encode({"holding": args.name}))
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return Outcome(b"{}")
+
+
+async def stall(context: Context, args: Nothing) -> Outcome:
+    """Keep the loop's thread busy for half a second, as a bug would."""
+    until = time.monotonic() + 0.5
+    while time.monotonic() < until:
+        pass
+    return Outcome(b"{}")
+
+
 async def block(context: Context, args: Name) -> Outcome:
     """Block the loop: open a file of that name on it."""
     with open(args.name, "rb") as file:
@@ -95,6 +114,8 @@ TOOLS = (
     _spec("fault", fault, Fault, LaneName.SEARCH),
     _spec("crash", crash, Nothing),
     _spec("block", block, Name),
+    _spec("stall", stall, Nothing),
+    _spec("stubborn", stubborn, Name),
     _spec("hold", _gates.hold, Name),
     _spec("hold_search", _gates.hold, Name, LaneName.SEARCH),
     _spec("release", _gates.release, Name),

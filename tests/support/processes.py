@@ -18,11 +18,11 @@ def marked(mark: str) -> dict[int, str]:
 
 
 def descriptor_kinds(pid: int) -> dict[str, int]:
-    """How many descriptors of each kind a process has: `socket`, `pipe`, `anon_inode`, and `file` for all else."""
+    """How many descriptors of each kind a process has: `socket`, `pipe`, `pidfd`, `anon_inode`, and `file` for all else."""
     kinds: dict[str, int] = {}
     for target in descriptors(pid):
-        kind = target.partition(":")[0]
-        kind = kind if kind in ("socket", "pipe", "anon_inode") else "file"
+        kind = "pidfd" if "pidfd" in target else target.partition(":")[0]
+        kind = kind if kind in ("socket", "pipe", "pidfd", "anon_inode") else "file"
         kinds[kind] = kinds.get(kind, 0) + 1
     return kinds
 
