@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,44 +29,50 @@ NEXT = """
 """
 
 
-def ask(method: str, params: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-    """One request on a connection of its own: milliseconds and result."""
-    with ndjson.connect(hello={"root": str(ROOT)}) as client:
-        started = time.perf_counter()
-        result = client.request(method, params)
-        return (time.perf_counter() - started) * 1e3, result
+Answer = tuple[float, dict[str, Any]]
 
 
-def hover() -> tuple[float, dict[str, Any]]:
+def ask(client: ndjson.Client, method: str, params: dict[str, Any]) -> Answer:
+    """One request: milliseconds and result."""
+    started = time.perf_counter()
+    result = client.request(method, params)
+    return (time.perf_counter() - started) * 1e3, result
+
+
+def connect() -> ndjson.Client:
+    """A connection of its own."""
+    return ndjson.connect(hello={"root": str(ROOT)})
+
+
+def hover(client: ndjson.Client) -> Answer:
     """The hover of the tour."""
     lines = (ROOT / FILE).read_text().splitlines()
     line = next(number for number, text in enumerate(lines) if NAME in text)
     args = {"path": FILE, "line": line, "character": lines[line].index(NAME)}
-    return ask("sidecar/tools/call", {"tool": "hover", "args": args, "timeoutMs": PATIENCE_MS})
+    return ask(client, "sidecar/tools/call", {"tool": "hover", "args": args, "timeoutMs": PATIENCE_MS})
 
 
-def grep() -> tuple[float, dict[str, Any]]:
+def grep(client: ndjson.Client) -> Answer:
     """The grep of the tour."""
-    return ask("sidecar/grep", {"pattern": PATTERN, "paths": ["sidecar"]})
+    return ask(client, "sidecar/grep", {"pattern": PATTERN, "paths": ["sidecar"]})
 
 
-def together() -> tuple[Future[tuple[float, dict[str, Any]]], Future[tuple[float, dict[str, Any]]], float]:
-    """Both at once, and the milliseconds until both were answered."""
-    started = time.perf_counter()
-    with ThreadPoolExecutor(2) as threads:
-        pair = threads.submit(grep), threads.submit(hover)
-    return (*pair, (time.perf_counter() - started) * 1e3)
+def together() -> tuple[Answer, Answer, float]:
+    """Both at once, each on its own connection, and the milliseconds until both were answered."""
+    with connect() as one, connect() as other, ThreadPoolExecutor(2) as threads:
+        started = time.perf_counter()
+        found, shown = threads.submit(grep, one), threads.submit(hover, other)
+        return found.result(), shown.result(), (time.perf_counter() - started) * 1e3
 
 
 def main() -> None:
     """Show it."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(f"\n{bold}The daemon runs.{plain} Asking for a hover: its language server starts now ...", flush=True)
-    first_ms, _ = hover()
+    with connect() as client:
+        first_ms, _ = hover(client)
     print(f"  first hover, cold language server: {first_ms:.0f} ms\n")
-    found, shown, both_ms = together()
-    grep_ms, matches = found.result()
-    hover_ms, card = shown.result()
+    (grep_ms, matches), (hover_ms, card), both_ms = together()
     print(f"{bold}grep{plain} '{PATTERN}': {len(matches['matches'])} matches in {matches['files']} files")
     for match in matches["matches"][:5]:
         print(f"  {match['path']}:{match['line']}:{match['text'].rstrip()}")

@@ -15,7 +15,7 @@ SLOW = r"(?i)\w+[aeiou]{3}\w+\s+\w+zzz\w+"
 def measure() -> list[Row]:
     """All rows of this group."""
     chance = random.Random(1)
-    everything = {"limit": 2**32 - 1, "maxBytes": 2**32 - 1}
+    everything = {"limit": 2**32 - 1, "maxBytes": 256 << 20}
     request = {"root": str(corpus.large()), "pattern": SLOW, "paths": ["."], "encoding": "utf-16", "stream": False, "roots": None, **everything}
     freed: list[float] = []
     with Daemon() as daemon:

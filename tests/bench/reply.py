@@ -34,7 +34,7 @@ def flat(match: dict[str, Any]) -> tuple[Any, ...]:
 
 def measure() -> list[Row]:
     """All rows of this group."""
-    params = {"root": str(corpus.large()), "pattern": "e", "limit": MATCHES, "maxBytes": 2**32 - 1, "order": "any"}
+    params = {"root": str(corpus.large()), "pattern": "e", "limit": MATCHES, "maxBytes": 256 << 20, "order": "any"}
     names = ("path", "line", "byteOffset", "text")
     with Daemon() as daemon, EmptyLoop() as empty:
         link = daemon.link()
