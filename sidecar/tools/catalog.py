@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ def describe(catalog: Mapping[str, ToolSpec[Any]]) -> list[dict[str, object]]:
     return [_described(spec) for spec in catalog.values()]
 
 
+@functools.cache  # the two schemas take some milliseconds, and clients ask on the loop
 def _described(spec: ToolSpec[Any]) -> dict[str, object]:
     return {
         "name": spec.name,
