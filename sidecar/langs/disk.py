@@ -37,7 +37,7 @@ class Disk:
         self._kept_bytes = 0
         self._closed = False
 
-    async def run(self, work: Callable[[], T]) -> T:
+    def submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Do blocking work there.
 
         Raises:
@@ -45,7 +45,7 @@ class Disk:
         """
         if self._closed:
             raise shutting_down()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def look(self, path: str, bound: str | None, markers: Sequence[str], within: Sequence[str] | None, *, read: bool) -> Found:
         """Find a file's root, and read it.
@@ -61,7 +61,7 @@ class Disk:
             SidecarError: as `roots.read` and `roots.confined`.
         """
         kept = self._kept.get(path)
-        found, stamp = await self.run(lambda: _look(path, bound, markers, within, kept if read else None, read=read))
+        found, stamp = await self.submit(lambda: _look(path, bound, markers, within, kept if read else None, read=read))
         if stamp is not None and found.text is not None and (kept is None or found.text is not kept[1]):
             self._keep(path, stamp, found.text)
         return found

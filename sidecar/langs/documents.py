@@ -126,9 +126,7 @@ class Documents:
         grown = document.text.len_bytes - (old.text.len_bytes if old else 0)
         # Summing is linear in a client's documents, so only what grows a lot pays for it.
         if (old is None and len(mine) >= MAX_DOCUMENTS) or (grown > 0 and _bytes(mine) + grown > MAX_BYTES):
-            raise Overloaded(
-                f"a client may have {MAX_DOCUMENTS} documents of together {MAX_BYTES} bytes open", hint="Close documents that are not needed."
-            )
+            raise Overloaded(f"a client may have {MAX_DOCUMENTS} documents of together {MAX_BYTES} bytes open", hint="Close documents that are not needed.")
         mine[document.uri] = document
 
     def _drop(self, client_id: str, uri: str) -> None:

@@ -20,7 +20,12 @@ CAPABILITIES = {
         "synchronization": {"dynamicRegistration": False},
         "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
     },
-    "workspace": {"configuration": True, "workspaceFolders": True, "didChangeConfiguration": {"dynamicRegistration": True}},
+    "workspace": {
+        "configuration": True,
+        "workspaceFolders": True,
+        "didChangeConfiguration": {"dynamicRegistration": True},
+        "didChangeWatchedFiles": {"dynamicRegistration": True},
+    },
     "window": {"workDoneProgress": True, "showDocument": {"support": False}},
 }
 _SERVER_STATUS = {"experimental": {"serverStatusNotification": True}}

@@ -178,6 +178,8 @@ class Hub:
             place = await self._places.find(question.caller, question.bound, question.uri)
         if not client.hovers:
             raise Failed(f"{client.row.name} answers no hovers", hint="Ask for something it offers.", server=client.row.name)
+        if lifeline.fresh is not None:
+            await lifeline.fresh.ensure()
         for _ in range(2):
             reply = await self._round(question, place, lifeline, client)
             if reply.error is None:

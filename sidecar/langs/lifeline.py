@@ -21,6 +21,7 @@ from sidecar.langs.client import LanguageClient
 from sidecar.langs.clock import Clock, Timer
 from sidecar.langs.desk import Desk, Note, Wanted
 from sidecar.langs.disk import Disk, shutting_down
+from sidecar.langs.freshness import Freshness
 from sidecar.langs.readiness import Readiness
 from sidecar.langs.servers import Row
 from sidecar.trace import Counters
@@ -63,6 +64,7 @@ class Lifeline:
     Attributes:
         running: the client of the living server, or None.
         desk: its texts; a new one with each life.
+        fresh: what it knows of the disk; likewise, None before the first.
         breaker: how often it has failed in a row, and until when it is left alone.
         users: calls that use it or wait for it now.
         used_at: when it was last used.
@@ -73,6 +75,7 @@ class Lifeline:
         self.row = row
         self.running: LanguageClient | None = None
         self.desk = Desk(lambda notes: None)
+        self.fresh: Freshness | None = None
         self.breaker = Breaker()
         self.users = 0
         self.used_at = world.clock.now()
@@ -221,14 +224,16 @@ class Lifeline:
         self._tell("server.starting")
         client = LanguageClient(row, self.key.root, dict(self.key.env), world.processes, world.counters, self._readiness_changed, self._crashed)
         search_path = dict(self.key.env).get("PATH", "")
-        argv = await world.disk.run(lambda: servers.locate(row, search_path))
+        fresh = Freshness(world.disk, world.clock, self.key.root, row, lambda params: _sent(client, [("workspace/didChangeWatchedFiles", params)]))
+        fresh.look()
+        argv = await world.disk.submit(lambda: servers.locate(row, search_path))
         await client.start(argv, Deadline.after_ms(row.start_s * 1e3))
         self._failure = None
-        self.running = client
+        self.running, self.fresh = client, fresh
         self._born_at = world.clock.now()
         self.desk = Desk(lambda notes: _sent(client, notes))
         replay, self._replay = self._replay, []
-        self.desk.reopen([fresh for old in replay if (fresh := world.refresh(old)) is not None])
+        self.desk.reopen([present for old in replay if (present := world.refresh(old)) is not None])
         self.touch()
         self._tell("server.ready", pid=client.pid)
 

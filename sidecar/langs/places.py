@@ -94,7 +94,7 @@ class Places:
 
     async def encoded(self, text: Text) -> bytes:
         """A large text as JSON, made off the loop."""
-        return await self._disk.run(text.json)
+        return await self._disk.submit(text.json)
 
     def _row(self, name: str, document: Document | None) -> Row:
         row = servers.choose(self._rows, name, document.language_id if document else None)
@@ -108,7 +108,7 @@ class Places:
         now = time.monotonic()
         known = self._rows_known.get(root)
         if known is None or now - known[1] >= ROOT_KNOWN_S:
-            known = await self._disk.run(lambda: self._rows_of(root)), now
+            known = await self._disk.submit(lambda: self._rows_of(root)), now
             if len(self._rows_known) >= ROOTS_KNOWN:
                 self._rows_known.clear()
             self._rows_known[root] = known

@@ -39,7 +39,7 @@ async def test_an_unchanged_file_gives_the_same_value(disk: Disk) -> None:
 
 async def test_the_loops_thread_touches_no_disk(disk: Disk) -> None:
     """Work runs elsewhere."""
-    assert await disk.run(threading.get_ident) != threading.get_ident()
+    assert await disk.submit(threading.get_ident) != threading.get_ident()
 
 
 async def test_what_is_kept_is_bounded(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +64,4 @@ async def test_after_the_end_nothing_is_taken(disk: Disk) -> None:
     """A kind error, not a broken executor's."""
     disk.close()
     with pytest.raises(ShuttingDown):
-        await disk.run(threading.get_ident)
+        await disk.submit(threading.get_ident)

@@ -72,8 +72,17 @@ def test_bytes_become_text_as_an_editor_would_show_them(tmp_path: Path, data: by
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [("absent", NotFound), ("below a file", NotFound), ("folder", InvalidParams), ("fifo", InvalidParams), ("device", InvalidParams), ("binary", InvalidParams)]
-    + [("too large", TooLarge), ("loop", Forbidden), ("socket", SidecarError)],
+    [
+        ("absent", NotFound),
+        ("below a file", NotFound),
+        ("folder", InvalidParams),
+        ("fifo", InvalidParams),
+        ("device", InvalidParams),
+        ("binary", InvalidParams),
+        ("too large", TooLarge),
+        ("loop", Forbidden),
+        ("socket", SidecarError),
+    ],
 )
 def test_what_is_no_text_file_is_refused_and_its_descriptor_closed(tmp_path: Path, kind: str, error: type[SidecarError]) -> None:
     """Nothing waits for a FIFO's writer or reads an endless device."""
