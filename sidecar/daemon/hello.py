@@ -11,12 +11,10 @@ import msgspec
 from sidecar.daemon.core import Ask, Core
 from sidecar.engine.spec import PositionEncoding, Rights
 from sidecar.errors import InvalidParams
+from sidecar.langs import environment
 
 PROTOCOL = 1
 CAPABILITIES = ["grep", "hover", "run_command", "events.live", "partialResults", "positionEncoding", "reader"]
-# Language servers are keyed by these (design 3.15); anything else a client ships is dropped.
-ENV_NAMES = frozenset({"PATH", "HOME", "LANG", "VIRTUAL_ENV", "CONDA_PREFIX", "NODE_PATH"})
-ENV_PREFIXES = ("GO", "RUST")
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -65,7 +63,7 @@ def join(core: Core, connection: Any, wanted: Hello) -> dict[str, Any]:
     connection.session = core.sessions.join(wanted.session, connection.id)
     connection.client_name = wanted.client.name
     connection.encoding = wanted.position_encoding
-    connection.env = {name: value for name, value in wanted.env.items() if name in ENV_NAMES or name.startswith(ENV_PREFIXES)}
+    connection.env = environment.listed(wanted.env)
     if root is not None:
         connection.root = root
         open_root(core, connection, root)

@@ -16,13 +16,14 @@ def shipped(client: Mapping[str, str], daemon: Mapping[str, str]) -> tuple[tuple
     A client that ships nothing has the daemon's. One that ships its own does not get the daemon's virtual environment: such a
     variable is empty, as one process cannot unset another's.
     """
-    own = _listed(daemon)
-    theirs = _listed(client)
+    own = listed(daemon)
+    theirs = listed(client)
     if not theirs:
         return tuple(sorted(own.items()))
     blank = {name: own[name] if name in NEEDED else "" for name in own}
     return tuple(sorted((blank | theirs).items()))
 
 
-def _listed(env: Mapping[str, str]) -> dict[str, str]:
+def listed(env: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that count; anything else that a client ships is dropped."""
     return {name: value for name, value in env.items() if name in NAMES or name.startswith(PREFIXES)}
