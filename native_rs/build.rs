@@ -5,6 +5,10 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-changed=Cargo.lock");
     println!("cargo:rerun-if-env-changed=SIDECAR_COMMIT");
+    // Grows with every commit; a path that does not exist (a source distribution) would rebuild every time.
+    if std::path::Path::new("../.git/logs/HEAD").exists() {
+        println!("cargo:rerun-if-changed=../.git/logs/HEAD");
+    }
     let lock = std::fs::read_to_string("Cargo.lock").unwrap_or_default();
     for (name, variable) in [
         ("grep-searcher", "GREP_SEARCHER"),
