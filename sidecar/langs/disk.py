@@ -47,7 +47,7 @@ class Disk:
             raise shutting_down()
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def look(self, path: str, bound: str | None, markers: Sequence[str], within: Sequence[str] | None, *, read: bool) -> Found:
+    async def look(self, path: str, bound: str | None, markers: Sequence[str], within: Sequence[str] | None, *, read: bool, root: str | None = None) -> Found:
         """Find a file's root, and read it.
 
         Args:
@@ -56,12 +56,13 @@ class Disk:
             markers: of a root.
             within: folders that it must stay in, symlinks resolved; None = anywhere.
             read: whether its text is wanted.
+            root: its root if that is known already; then nothing else is looked at.
 
         Raises:
             SidecarError: as `roots.read` and `roots.confined`.
         """
         kept = self._kept.get(path)
-        found, stamp = await self.submit(lambda: _look(path, bound, markers, within, kept if read else None, read=read))
+        found, stamp = await self.submit(lambda: _look(path, bound, markers, within, kept if read else None, read, root))
         if stamp is not None and found.text is not None and (kept is None or found.text is not kept[1]):
             self._keep(path, stamp, found.text)
         return found
@@ -86,11 +87,11 @@ def shutting_down() -> ShuttingDown:
 
 
 def _look(
-    path: str, bound: str | None, markers: Sequence[str], within: Sequence[str] | None, kept: tuple[Stamp, text.Text] | None, *, read: bool
+    path: str, bound: str | None, markers: Sequence[str], within: Sequence[str] | None, kept: tuple[Stamp, text.Text] | None, read: bool, root: str | None
 ) -> tuple[Found, Stamp | None]:
     """In a thread."""
     path = path if within is None else roots.confined(path, within)
-    root = roots.root_of(path, bound, markers)
+    root = root or roots.root_of(path, bound, markers)
     if not read:
         return Found(path, root, None), None
     stamp, content = roots.read(path, kept[0] if kept else None)

@@ -31,6 +31,8 @@ CREATED, CHANGED, DELETED = 1, 2, 3
 
 Seen: TypeAlias = "dict[str, tuple[int, int]]"
 """Path -> size in bytes, time of change in nanoseconds."""
+News: TypeAlias = "tuple[Seen | None, bytes]"
+"""What is there now, and the params that tell what is new; empty if nothing is."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,7 +54,7 @@ class Freshness:
         self._row = row
         self._send = send
         self._seen: Seen | None = None
-        self._looking: asyncio.Future[Seen | None] | None = None
+        self._looking: asyncio.Future[News] | None = None
         self._looked_at = float("-inf")
 
     async def ensure(self) -> None:
@@ -66,16 +68,24 @@ class Freshness:
         """Begin to look, unless that is under way. The first look is what later ones are compared with."""
         if self._looking is None:
             self._looked_at = self._clock.now()
-            self._looking = self._disk.submit(lambda: look(self._root, self._row))
+            before = self._seen
+            self._looking = self._disk.submit(lambda: _news(self._root, self._row, before))
             self._looking.add_done_callback(self._looked)
 
-    def _looked(self, done: asyncio.Future[Seen | None]) -> None:
+    def _looked(self, done: asyncio.Future[News]) -> None:
         self._looking = None
         if done.cancelled():
             return
-        before, self._seen = self._seen, done.result()
-        if before is not None and self._seen is not None and (found := changes(before, self._seen)):
-            self._send(_encode({"changes": [{"uri": uri_of(path), "type": kind} for path, kind in found]}))
+        self._seen, told = done.result()
+        if told:
+            self._send(told)
+
+
+def _news(root: str, row: Row, before: Seen | None) -> News:
+    """In a thread, to the last byte: a checkout can change every file of a project."""
+    seen = look(root, row)
+    found = changes(before, seen) if before is not None and seen is not None else []
+    return seen, _encode({"changes": [{"uri": uri_of(path), "type": kind} for path, kind in found]}) if found else b""
 
 
 def look(root: str, row: Row) -> Seen | None:

@@ -79,7 +79,11 @@ class Places:
             return Place(await self._for_root(row, root), root, wanted_of(document, caller.client_id), document.version)
         if path is None:
             raise NotFound(f"{uri[:200]} is not open in this client", hint="Send textDocument/didOpen first.")
-        found = await self._disk.look(path, bound, row.markers, caller.roots, read=True)
+        # A reader's path may lead elsewhere by a symlink: its root is looked for each time.
+        known = self._known_root(path, bound, row) if caller.roots is None else None
+        found = await self._disk.look(path, bound, row.markers, caller.roots, read=True, root=known)
+        if caller.roots is None and known is None:
+            self._remember_root(path, bound, row, found.root)
         assert found.text is not None, "it was asked for"
         language = row.language_of(path) or ""
         return Place(await self._for_root(row, found.root), found.root, Wanted(uri_of(found.path), language, found.text), None)
@@ -122,16 +126,20 @@ class Places:
             if bound is None:
                 raise InvalidParams("root: expected a folder for a buffer without a file, got nothing", hint="Send `root` in sidecar/hello, or rootUri.")
             return bound
-        key = (os.path.dirname(path), bound, row.name)
-        known = self._roots.get(key)
-        now = time.monotonic()
-        if known is not None and now - known[1] < ROOT_KNOWN_S:
-            return known[0]
-        found = await self._disk.look(path, bound, row.markers, None, read=False)
+        known = self._known_root(path, bound, row)
+        if known is None:
+            known = (await self._disk.look(path, bound, row.markers, None, read=False)).root
+            self._remember_root(path, bound, row, known)
+        return known
+
+    def _known_root(self, path: str, bound: str | None, row: Row) -> str | None:
+        known = self._roots.get((os.path.dirname(path), bound, row.name))
+        return known[0] if known is not None and time.monotonic() - known[1] < ROOT_KNOWN_S else None
+
+    def _remember_root(self, path: str, bound: str | None, row: Row, root: str) -> None:
         if len(self._roots) >= ROOTS_KNOWN:
             self._roots.clear()
-        self._roots[key] = found.root, now
-        return found.root
+        self._roots[os.path.dirname(path), bound, row.name] = root, time.monotonic()
 
 
 def wanted_of(document: Document, owner: str) -> Wanted:
