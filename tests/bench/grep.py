@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ from typing import Any
 
 from tests.bench import corpus
 from tests.bench.daemon import Daemon
-from tests.bench.load import Link
-from tests.bench.rows import Row, main, ratio
+from tests.bench.load import Link, cpu_s
+from tests.bench.rows import Row, main, median, ratio
 
 ROUNDS = 15
 THREADS = os.cpu_count() or 1
@@ -53,14 +54,26 @@ def check_equal(link: Link, tree: Path, pattern: str) -> int:
     return len(ours)
 
 
-def compare(link: Link, tree: Path, label: str, pattern: str, bound: float, **more: Any) -> Row:
-    """One row: ours and rg's, taking turns."""
+def compare(daemon: Daemon, tree: Path, label: str, pattern: str, bound: float, **more: Any) -> Row:
+    """One row: ours and rg's, taking turns; CPU time beside, as it is what a busy machine cannot blur."""
+    link = daemon.link()
     found = check_equal(link, tree, pattern)
-    ours, theirs = [], []
+    ours, theirs, our_cpu, their_cpu = [], [], [], []
     for _ in range(ROUNDS):
+        before, children = cpu_s(daemon.pid), children_cpu_s()
         ours.append(link.timed("sidecar/grep", args(tree, pattern, **more))[0] * 1e3)
+        our_cpu.append((cpu_s(daemon.pid) - before) * 1e3)
         theirs.append(timed_rg(tree, pattern) * 1e3)
-    return ratio(f"grep, {label}", ours, theirs, "ms", bound, f"{found} matches, {THREADS} threads")
+        their_cpu.append((children_cpu_s() - children) * 1e3)
+    link.close()
+    note = f"{found} matches, {THREADS} threads; CPU {median(our_cpu):.3g} against {median(their_cpu):.3g} ms"
+    return ratio(f"grep, {label}", ours, theirs, "ms", bound, note)
+
+
+def children_cpu_s() -> float:
+    """CPU seconds of every child that has ended and was waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def first_matches(link: Link, tree: Path, pattern: str) -> Row:
@@ -79,12 +92,10 @@ def measure() -> list[Row]:
     large, small = corpus.large(), corpus.small()
     many = f"{corpus.count(large)} files"
     with Daemon() as daemon:
-        link = daemon.link()
-        rows = [compare(link, large, f"{many}, order any, {name}", pattern, 1.1, order="any") for name, pattern in PATTERNS.items()]
-        rows += [compare(link, large, f"{many}, path order, {name}", pattern, 1.3) for name, pattern in PATTERNS.items()]
-        rows += [compare(link, small, f"500 files, {name}", pattern, 0.6, order="any") for name, pattern in PATTERNS.items()]
-        rows.append(first_matches(link, large, "self"))
-        link.close()
+        rows = [compare(daemon, large, f"{many}, order any, {name}", pattern, 1.1, order="any") for name, pattern in PATTERNS.items()]
+        rows += [compare(daemon, large, f"{many}, path order, {name}", pattern, 1.3) for name, pattern in PATTERNS.items()]
+        rows += [compare(daemon, small, f"500 files, {name}", pattern, 0.6, order="any") for name, pattern in PATTERNS.items()]
+        rows.append(first_matches(daemon.link(), large, "self"))
     return rows
 
 
