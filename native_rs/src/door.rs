@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::cancel::Flag;
+use crate::drive::Emit;
 use crate::error::{Error, Result};
-use crate::grep::Emit;
 use crate::pool::{panic_text, pool};
 use crate::{fault, grep, json, stats};
 

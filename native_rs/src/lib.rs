@@ -7,6 +7,7 @@ pub mod cancel;
 mod clip;
 pub mod cut;
 pub mod door;
+mod drive;
 pub mod error;
 mod fault;
 mod frontier;

@@ -4,6 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
+use ignore::IncrementalIgnore;
+
 use crate::cancel::{Bell, Flag, Stop};
 use crate::error::Error;
 use crate::frontier::{Frontier, Work};
@@ -12,13 +14,28 @@ use crate::pool::{Job, Turn, pool};
 use crate::request::{Order, Request};
 use crate::stats;
 use crate::sync::lock;
-use crate::walk::{Folder, Listing, Walk};
-use crate::worker::Local;
+use crate::walk::{Candidate, Folder, Listing, Walk};
 
 const GOING: u8 = 0;
 const CANCELLED: u8 = 1;
 const TIMED_OUT: u8 = 2;
 const FAILED: u8 = 3;
+
+/// What a search does with each of its files. Walk, order, limits and stops are the same for every tool.
+pub trait Tool: Send + Sync + Sized + 'static {
+    /// What one worker keeps from file to file.
+    type Local: Send;
+    /// A worker's first file is next.
+    fn local(&self, search: &Search<Self>) -> Self::Local;
+    /// Search file number `number` and hand its items in, exactly once, even when there are none.
+    fn search(search: &Search<Self>, local: &mut Self::Local, number: u64, candidate: &Candidate);
+}
+
+/// One worker's own part of a search. The matchers of ignore rules cache by folder and cannot be shared.
+struct Seat<L> {
+    matchers: Vec<IncrementalIgnore>,
+    local: L,
+}
 
 #[derive(Debug)]
 struct Front {
@@ -27,9 +44,9 @@ struct Front {
 }
 
 /// All that the workers of one search share.
-pub struct Search {
+pub struct Search<T: Tool> {
     pub request: Request,
-    pub matcher: grep_regex::RegexMatcher,
+    pub tool: T,
     pub walk: Walk,
     pub output: Output,
     flag: Arc<Flag>,
@@ -39,23 +56,23 @@ pub struct Search {
     halted: AtomicU8,
     done: AtomicBool,
     failure: Mutex<Option<Error>>,
-    locals: Mutex<Vec<Local>>,
+    seats: Mutex<Vec<Seat<T::Local>>>,
 }
 
-impl Search {
+impl<T: Tool> Search<T> {
     /// Ready to be submitted.
     pub fn new(
         request: Request,
-        matcher: grep_regex::RegexMatcher,
+        tool: T,
         walk: Walk,
         flag: Arc<Flag>,
         bell: Arc<Bell>,
-    ) -> Search {
+    ) -> Search<T> {
         let frontier = Frontier::new(walk.start(), request.order == Order::Path);
         Search {
             output: Output::new(&request),
             request,
-            matcher,
+            tool,
             walk,
             flag,
             bell,
@@ -67,7 +84,7 @@ impl Search {
             halted: AtomicU8::new(GOING),
             done: AtomicBool::new(false),
             failure: Mutex::new(None),
-            locals: Mutex::new(Vec::new()),
+            seats: Mutex::new(Vec::new()),
         }
     }
 
@@ -225,14 +242,11 @@ impl Search {
         work
     }
 
-    fn list(&self, ticket: u64, folder: &Arc<Folder>, local: &mut Local) {
-        let listing = self
-            .walk
-            .list(folder, &mut local.matchers)
-            .unwrap_or_else(|cause| {
-                self.unreadable(&cause);
-                Listing::default()
-            });
+    fn list(&self, ticket: u64, folder: &Arc<Folder>, matchers: &mut [IncrementalIgnore]) {
+        let listing = self.walk.list(folder, matchers).unwrap_or_else(|cause| {
+            self.unreadable(&cause);
+            Listing::default()
+        });
         self.output
             .skipped
             .unreadable
@@ -248,15 +262,15 @@ impl Search {
 }
 
 /// Leaves the search also when its worker unwinds.
-struct Inside<'s>(&'s Search);
+struct Inside<'s, T: Tool>(&'s Search<T>);
 
-impl Drop for Inside<'_> {
+impl<T: Tool> Drop for Inside<'_, T> {
     fn drop(&mut self) {
         self.0.leave();
     }
 }
 
-impl Job for Search {
+impl<T: Tool> Job for Search<T> {
     fn has_work(&self) -> bool {
         self.workable.load(Ordering::SeqCst)
     }
@@ -264,17 +278,23 @@ impl Job for Search {
     fn work(&self, turn: &Turn<'_>) {
         self.enter();
         let _inside = Inside(self);
-        let mut local = lock(&self.locals).pop().unwrap_or_else(|| Local::new(self));
+        let waiting = lock(&self.seats).pop();
+        let mut seat = waiting.unwrap_or_else(|| Seat {
+            matchers: self.walk.matchers(),
+            local: self.tool.local(self),
+        });
         while let Some(work) = self.claim() {
             match work {
-                Work::List(ticket, folder) => self.list(ticket, &folder, &mut local),
-                Work::Search(number, candidate) => local.search(self, number, &candidate),
+                Work::List(ticket, folder) => self.list(ticket, &folder, &mut seat.matchers),
+                Work::Search(number, candidate) => {
+                    T::search(self, &mut seat.local, number, &candidate);
+                }
             }
             if turn.over() {
                 break;
             }
         }
-        lock(&self.locals).push(local);
+        lock(&self.seats).push(seat);
     }
 
     fn panicked(&self, message: String) {

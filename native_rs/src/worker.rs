@@ -1,4 +1,4 @@
-//! What one worker needs for one search, kept from file to file: searcher, matcher, matchers of ignore rules, buffers.
+//! `grep` as a tool of a search: what one worker keeps from file to file (searcher, matcher, buffers), and one file searched.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use grep_regex::RegexMatcher;
 use grep_searcher::Searcher;
-use ignore::IncrementalIgnore;
 
 use crate::json;
 use crate::output::Items;
 use crate::pattern;
 use crate::request::Mode;
-use crate::search::Search;
+use crate::search::{Search, Tool};
 use crate::sink::{FileSink, Watch};
 use crate::stats;
 use crate::walk::Candidate;
@@ -24,11 +23,27 @@ const WHOLE_BYTES: u64 = 4 << 20;
 const PART_BYTES: usize = 64 << 10;
 const PART_WAIT: Duration = Duration::from_millis(5);
 
+/// Lines that match a regular expression.
+pub struct Grep {
+    pub matcher: RegexMatcher,
+}
+
+impl Tool for Grep {
+    type Local = Local;
+
+    fn local(&self, search: &Search<Grep>) -> Local {
+        Local::new(search)
+    }
+
+    fn search(search: &Search<Grep>, local: &mut Local, number: u64, candidate: &Candidate) {
+        local.search(search, number, candidate);
+    }
+}
+
 /// One worker's tools.
 pub struct Local {
     searcher: Searcher,
     matcher: RegexMatcher,
-    pub matchers: Vec<IncrementalIgnore>,
     items: Items,
     spans: Vec<(usize, usize)>,
     shown: Vec<u8>,
@@ -39,14 +54,14 @@ pub struct Local {
 /// A file that polls the search before every read and counts every read as a unit of work.
 ///
 /// It ends where the file did when it was opened, which saves the read that finds nothing (a size of 0 says nothing: /proc).
-struct Polled<'s> {
-    file: File,
-    size: u64,
-    position: u64,
-    search: &'s Search,
+pub struct Polled<'s, T: Tool> {
+    pub file: File,
+    pub size: u64,
+    pub position: u64,
+    pub search: &'s Search<T>,
 }
 
-impl Read for Polled<'_> {
+impl<T: Tool> Read for Polled<'_, T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.search.stopped(true) {
             return Err(io::Error::other("stopped"));
@@ -63,7 +78,7 @@ impl Read for Polled<'_> {
 
 /// The limits a single file is held to while it is searched.
 struct FileWatch<'s> {
-    search: &'s Search,
+    search: &'s Search<Grep>,
     number: u64,
     first: &'s mut bool,
     handed_at: Instant,
@@ -92,11 +107,10 @@ impl Watch for FileWatch<'_> {
 
 impl Local {
     /// Tools for `search`.
-    pub fn new(search: &Search) -> Local {
+    fn new(search: &Search<Grep>) -> Local {
         Local {
             searcher: pattern::searcher(&search.request),
-            matcher: search.matcher.clone(),
-            matchers: search.walk.matchers(),
+            matcher: search.tool.matcher.clone(),
             items: Items::default(),
             spans: Vec::new(),
             shown: Vec::new(),
@@ -106,7 +120,7 @@ impl Local {
     }
 
     /// Search one file and hand its items in.
-    pub fn search(&mut self, search: &Search, number: u64, candidate: &Candidate) {
+    fn search(&mut self, search: &Search<Grep>, number: u64, candidate: &Candidate) {
         let mut first = true;
         self.items.clear();
         search.walk.shown(candidate, &mut self.shown);
@@ -132,7 +146,7 @@ impl Local {
         search.handed(search.output.file(number, &mut self.items, first));
     }
 
-    fn search_file(&mut self, mut file: Polled<'_>, explicit: bool, watch: FileWatch<'_>) {
+    fn search_file(&mut self, mut file: Polled<'_, Grep>, explicit: bool, watch: FileWatch<'_>) {
         let search = file.search;
         stats::bump(&stats::FILES);
         bump(&search.output.searched);
@@ -192,7 +206,7 @@ impl Local {
 }
 
 /// Count a file that was not searched to its end. A stop of the whole search is not the file's fault.
-fn tally(search: &Search, ended: &io::Result<()>, binary: bool) {
+fn tally(search: &Search<Grep>, ended: &io::Result<()>, binary: bool) {
     if binary {
         bump(&search.output.skipped.binary);
     }
@@ -206,12 +220,12 @@ fn tally(search: &Search, ended: &io::Result<()>, binary: bool) {
     }
 }
 
-fn bump(counter: &AtomicU64) {
+pub fn bump(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// `"path":"…"`, or `"pathBytes":"<base64>"` for a name that is not UTF-8.
-fn write_path(out: &mut Vec<u8>, shown: &[u8]) {
+pub fn write_path(out: &mut Vec<u8>, shown: &[u8]) {
     match std::str::from_utf8(shown) {
         Ok(path) => {
             out.extend_from_slice(b"\"path\":");
@@ -225,7 +239,7 @@ fn write_path(out: &mut Vec<u8>, shown: &[u8]) {
 }
 
 /// Read a small file into `whole`; false leaves it to the streaming search, from its start.
-fn read_whole(file: &mut Polled<'_>, whole: &mut Vec<u8>) -> bool {
+fn read_whole(file: &mut Polled<'_, Grep>, whole: &mut Vec<u8>) -> bool {
     whole.clear();
     if file.size > WHOLE_BYTES || file.size == 0 {
         return false;
