@@ -71,7 +71,7 @@ class Daemon:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "VIRTUAL_ENV") if name in os.environ}
         own = {name: str(self._folder(name)) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TMPDIR")}
-        return kept | own | {
+        named = {
             "HOME": str(self.home),
             "SIDECAR_SOCKET": str(self.socket),
             "SIDECAR_STATE_DIR": str(self.state),
@@ -81,6 +81,7 @@ class Daemon:
             "PYTHONPATH": str(PROJECT),
             "PYTHONWARNINGS": "default",
         }
+        return kept | own | named
 
     def write_config(self, text: str) -> None:
         """Write the user's configuration; it counts from the next start."""
