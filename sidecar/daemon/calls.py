@@ -107,7 +107,7 @@ def _progress(ask: Ask, token: int | str | None) -> Callable[[bytes], bool] | No
     head = b'{"token":' + _encode(token) + b',"value":'
 
     def emit(value: bytes) -> bool:
-        ask.connection.notify("$/progress", head + value + b"}")
+        ask.connection.stream("$/progress", head + value + b"}")
         return not ask.connection.slow() and _waiting_bytes(ask) <= MOST_WAITING_BYTES
 
     return emit

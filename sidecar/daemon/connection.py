@@ -158,6 +158,11 @@ class Connection(asyncio.Protocol):
         """Sends a notification; `params` is JSON."""
         self.send([self.peer.notify(method, params)])
 
+    def stream(self, method: str, params: bytes) -> None:
+        """Sends a notification that belongs to a request's result: it does not count as what queues behind a reply (design 3.16)."""
+        if self.closed is None:
+            self._outbox.put(frame(self._reader.framing, [self.peer.notify(method, params)]), streamed=True)
+
     def request(self, method: str, params: bytes) -> Id:
         """Sends a request of ours; its answer comes as `on_reply`."""
         id, body = self.peer.request(method, params)

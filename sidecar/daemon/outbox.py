@@ -69,10 +69,11 @@ class Outbox:
         self._on_room: Callable[[bool], None] = on_room
         self._current: memoryview | None = None  # the big chunk being sliced
         self._chunks: deque[Chunk] = deque()  # bounded by limits.queued_bytes, behind the frame being written
-        self._sizes: deque[int] = deque()  # of the frames whose chunks are queued, the first one being written
+        self._sizes: deque[int] = deque()  # of the frames queued behind the one being written; negative: streamed
         self._unsent = 0  # of the frame being written
         self.queued = 0
         """Bytes behind the frame that is being written."""
+        self._streamed = 0  # of `queued`: bounded by their request's own maxBytes, and for the whole daemon by who emits them (design 3.16)
         self._scheduled = self._paused = self._full = self._closing = self._dead = False
         self._progress_at = loop.time()
         self._left = 0
@@ -89,16 +90,17 @@ class Outbox:
         """Whether bytes have waited for `slow_s` seconds without the client taking any."""
         return self.pending > 0 and self._idle_s() >= self._limits.slow_s
 
-    def put(self, chunks: Sequence[Chunk]) -> None:
+    def put(self, chunks: Sequence[Chunk], *, streamed: bool = False) -> None:
         """Queues one frame. May call `on_trouble`; never raises, never blocks."""
         if self._dead or self._closing:
             return
         size = sum(map(len, chunks))
         self._chunks.extend(chunks)
         if self._unsent:
-            self._sizes.append(size)
+            self._sizes.append(-size if streamed else size)
             self.queued += size
-            if self.queued > self._limits.pause_bytes:
+            self._streamed += size if streamed else 0
+            if not streamed and self.queued - self._streamed > self._limits.pause_bytes:
                 self._crowded()
         else:
             self._unsent = size
@@ -130,14 +132,14 @@ class Outbox:
         self._dead = True
         self._chunks.clear()
         self._sizes.clear()
-        self._current, self._unsent, self.queued = None, 0, 0
+        self._current, self._unsent, self.queued, self._streamed = None, 0, 0, 0
         self._on_trouble, self._on_room, self._then = _nobody, _nobody, _nobody  # no cycle keeps the connection alive
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _crowded(self) -> None:
-        if self.queued > self._limits.queued_bytes:
+        if self.queued - self._streamed > self._limits.queued_bytes:
             self._fail(Trouble.OVERFLOW)
         elif not self._full:
             self._full = True
@@ -160,7 +162,7 @@ class Outbox:
             self._transport.write(block)
         if self._dead:
             return
-        if self._full and self.queued < self._limits.pause_bytes // 2:
+        if self._full and self.queued - self._streamed < self._limits.pause_bytes // 2:
             self._full = False
             self._on_room(True)
         if self._chunks or self._current is not None:
@@ -196,8 +198,10 @@ class Outbox:
             if not self._sizes:
                 self._unsent = 0
                 return
-            self._unsent = self._sizes.popleft()
+            frame_size = self._sizes.popleft()
+            self._unsent = abs(frame_size)
             self.queued -= self._unsent
+            self._streamed -= self._unsent if frame_size < 0 else 0
         self._unsent -= size
 
     def _watch_progress(self) -> None:

@@ -109,11 +109,11 @@ async def test_a_newcomer_has_a_slot_while_another_client_fills_the_lane(make_da
 
 async def test_interactive_requests_are_answered_in_the_middle_of_a_flood(daemon: Daemon, short_tmp: Path) -> None:
     """A6: while searches and processors are busy, small requests of another client are answered, every one."""
-    wide_tree(short_tmp, 400, 50)
+    wide_tree(short_tmp, 200, 20)
     with cpu_hogs(2):
         async with grep_flood(daemon.socket, short_tmp) as flood, await daemon.connect() as client:
             await eventually(lambda: flood.answered > 2)
-            for _ in range(100):
+            for _ in range(50):
                 assert await client.call("sidecar/ping") == {}
                 assert "meta" in await client.tool("noop")
             assert flood.refused == 0

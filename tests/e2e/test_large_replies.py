@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support import bad_client
 from tests.support.bystander import bystander
-from tests.support.clients import Client
+from tests.support.clients import Client, Message
 from tests.support.daemon import Daemon, DaemonFactory
 from tests.support.trees import wide_tree
 from tests.support.waiting import eventually
@@ -97,3 +98,39 @@ async def test_replies_of_two_clients_do_not_mix(shared_daemon: Daemon, big_tree
         replies = await asyncio.gather(*(client.request("sidecar/grep", ask, id=7) for client in (lines, headers) for _ in range(1)))
         assert [reply["id"] for reply in replies] == [7, 7]
         assert len(replies[0]["result"]["matches"]) == len(replies[1]["result"]["matches"]) > 10_000
+
+
+async def test_a_stream_larger_than_the_outbox_waits_whole_for_its_reader(make_daemon: DaemonFactory, big_tree: Path) -> None:
+    """Chunks of a stream are bounded by the request's own `maxBytes`, not by what may queue behind a reply (design 3.16)."""
+    daemon = make_daemon(config="[limits]\noutbox_bytes = 1048576\n").start()
+    ask = {"root": str(big_tree), "partialResultToken": 1, **_ALL}
+    with bad_client.never_reads(daemon.socket, bad_client.request("sidecar/grep", ask)) as connection:
+        await eventually(lambda: daemon.status()["native"]["units"] > 0, what="it searches")
+        await eventually(lambda: daemon.lane("search")["running"] == 0, what="the search is done, and nothing is read yet")
+        messages = await asyncio.to_thread(_until_reply, connection)
+    assert sum(len(message["params"]["value"]["matches"]) for message in messages[:-1]) == 100_000
+    assert messages[-1]["result"]["truncated"] is False
+
+
+async def test_a_stream_that_nobody_reads_ends_by_itself_and_says_why(shared_daemon: Daemon, short_tmp: Path) -> None:
+    """After 5 s without progress the search ends with what it found, and who reads at last is told `slowReader`."""
+    lines = (b"x" * 1023 + b"\n") * 63 + b"xxxxxxxxxy\n"
+    wide = short_tmp / "0.txt"
+    wide.write_bytes(lines * 1024)
+    for number in range(1, 400):
+        os.link(wide, short_tmp / f"{number}.txt")
+    ask = {"root": str(short_tmp), "pattern": "x{9}y|x{900}z", "limit": 10_000_000, "maxBytes": 256 << 20, "partialResultToken": 1}
+    async with bystander(shared_daemon):
+        with bad_client.never_reads(shared_daemon.socket, bad_client.request("sidecar/grep", ask)) as connection:
+            await eventually(lambda: shared_daemon.lane("search")["running"] == 1, what="it searches")
+            await eventually(lambda: shared_daemon.lane("search")["running"] == 0, what="the search has ended by itself")
+            reply = (await asyncio.to_thread(_until_reply, connection))[-1]
+    assert (reply["result"]["truncated"], reply["result"]["reason"]) == (True, "slowReader")
+
+
+def _until_reply(connection: socket.socket) -> list[Message]:
+    messages: list[Message] = []
+    with connection.makefile("rb") as lines:
+        while not messages or messages[-1].get("id") != 1:
+            messages.append(json.loads(lines.readline()))
+    return messages

@@ -169,6 +169,24 @@ def test_the_bound_counts_what_queues_behind_the_reply_being_written() -> None:
         assert called == [Trouble.OVERFLOW]
 
 
+def test_streamed_frames_do_not_count_towards_the_bound() -> None:
+    """They are bounded by their request; what is counted beside them still is, and everything is told to have left in the end."""
+    with outbox(OutboxLimits(queued_bytes=1000, pause_bytes=1000)) as (box, wire, clock, called):
+        wire.room = 0
+        for _ in range(10):
+            box.put([b"x" * 600], streamed=True)
+        box.put([b"y" * 900])
+        assert (called, box.queued) == ([], 9 * 600 + 900)
+        clock.turn()
+        wire.read(10_000)
+        clock.turn()
+        assert (called, box.queued) == ([], 0)
+        wire.room = 0
+        box.put([b"z"])
+        box.put([b"y" * 5000])
+        assert called == [Trouble.OVERFLOW]
+
+
 def test_a_crowded_outbox_asks_for_a_pause_and_ends_it() -> None:
     """Once each."""
     with outbox(OutboxLimits(queued_bytes=10_000, pause_bytes=1000)) as (box, wire, clock, called):
