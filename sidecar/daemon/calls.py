@@ -14,6 +14,7 @@ from sidecar.engine.runner import Call, decode
 from sidecar.errors import Forbidden
 from sidecar.tools.catalog import describe
 from sidecar.trace import Trace
+from sidecar.wire.lsp import Position, TextDocumentIdentifier
 
 _encode = msgspec.json.Encoder().encode
 _common = msgspec.json.Decoder(Common)
@@ -34,24 +35,11 @@ class ToolCall(msgspec.Struct, frozen=True, rename="camel"):
     call: str | None = None
 
 
-class TextDocument(msgspec.Struct, frozen=True):
-    """LSP 3.17 TextDocumentIdentifier."""
-
-    uri: str
-
-
-class LspPosition(msgspec.Struct, frozen=True):
-    """LSP 3.17 Position."""
-
-    line: int
-    character: int
-
-
 class LspHover(msgspec.Struct, frozen=True, rename="camel"):
     """LSP 3.17 HoverParams."""
 
-    text_document: TextDocument
-    position: LspPosition
+    text_document: TextDocumentIdentifier
+    position: Position
 
 
 def list_tools(ask: Ask) -> dict[str, Any]:

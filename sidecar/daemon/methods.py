@@ -55,7 +55,7 @@ _ROWS = (
     Method("sidecar/status", "Everything the daemon knows about itself.", Common, control.status, reader_may=True, timeout=_QUICK),
     Method("sidecar/doctor", "Run the daemon's own checks.", control.DoctorParams, control.doctor, timeout=_SLOW),
     Method("sidecar/stop", "Stop the daemon.", control.Stop, control.stop, inline=True),
-    Method("sidecar/publish", "Make the daemon's socket reachable again at its path.", None, control.publish),
+    Method("sidecar/publish", "Make the daemon's socket reachable again at its path.", None, control.publish, timeout=_QUICK),
     Method(
         "sidecar/interrupt", "End requests: one of this connection, all of this session, or everybody's.", control.Interrupt, control.interrupt, inline=True
     ),

@@ -12,6 +12,7 @@ from sidecar.engine.runner import decode
 from sidecar.errors import InvalidParams
 from sidecar.langs.documents import Change
 from sidecar.langs.text import Given
+from sidecar.wire.lsp import Range, TextDocumentIdentifier, VersionedTextDocumentIdentifier
 
 if TYPE_CHECKING:
     from sidecar.daemon.connection import Connection
@@ -34,41 +35,22 @@ class DidOpen(msgspec.Struct, frozen=True, rename="camel"):
     text_document: _Opened
 
 
-class _Position(msgspec.Struct, frozen=True):
-    line: int
-    character: int
-
-
-class _Range(msgspec.Struct, frozen=True):
-    start: _Position
-    end: _Position
-
-
 class _Change(msgspec.Struct, frozen=True):
     text: str | int
-    range: _Range | None = None
-
-
-class _Versioned(msgspec.Struct, frozen=True):
-    uri: str
-    version: int
+    range: Range | None = None
 
 
 class DidChange(msgspec.Struct, frozen=True, rename="camel"):
     """LSP 3.17 DidChangeTextDocumentParams."""
 
-    text_document: _Versioned
+    text_document: VersionedTextDocumentIdentifier
     content_changes: list[_Change]
-
-
-class _Named(msgspec.Struct, frozen=True):
-    uri: str
 
 
 class DidClose(msgspec.Struct, frozen=True, rename="camel"):
     """LSP 3.17 DidCloseTextDocumentParams."""
 
-    text_document: _Named
+    text_document: TextDocumentIdentifier
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -138,7 +120,7 @@ def _given(text: str | int, texts: list[Given]) -> Given:
     return texts[text]
 
 
-def _flat(range_: _Range | None) -> tuple[int, int, int, int] | None:
+def _flat(range_: Range | None) -> tuple[int, int, int, int] | None:
     if range_ is None:
         return None
     return range_.start.line, range_.start.character, range_.end.line, range_.end.character

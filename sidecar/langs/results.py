@@ -11,6 +11,7 @@ from sidecar.engine.spec import PositionEncoding
 from sidecar.langs.positions import convert
 from sidecar.langs.text import Text, line_of
 from sidecar.wire.frames import one_line
+from sidecar.wire.lsp import Position, Range
 
 _encode = msgspec.json.Encoder().encode
 NULL = Raw(b"null")
@@ -21,23 +22,13 @@ class _Hover(msgspec.Struct, frozen=True):
     range: Raw | UnsetType = UNSET
 
 
-class _Position(msgspec.Struct, frozen=True):
-    line: int
-    character: int
-
-
-class _Range(msgspec.Struct, frozen=True):
-    start: _Position
-    end: _Position
-
-
 class _Markup(msgspec.Struct, frozen=True):
     kind: str
     value: str
 
 
 _hover = msgspec.json.Decoder(_Hover | None)
-_range = msgspec.json.Decoder(_Range)
+_range = msgspec.json.Decoder(Range)
 _markup = msgspec.json.Decoder(_Markup)
 _any = msgspec.json.Decoder()
 
@@ -76,11 +67,11 @@ def _range_of(found: Raw | UnsetType, text: Text, server: PositionEncoding, call
     if server is caller:
         return Raw(one_line(bytes(found)))
     span = _range.decode(found)
-    return Raw(_encode(_Range(*(_converted(position, text, server, caller) for position in (span.start, span.end)))))
+    return Raw(_encode(Range(*(_converted(position, text, server, caller) for position in (span.start, span.end)))))
 
 
-def _converted(position: _Position, text: Text, server: PositionEncoding, caller: PositionEncoding) -> _Position:
-    return _Position(position.line, convert(line_of(text, position.line), position.character, server, caller))
+def _converted(position: Position, text: Text, server: PositionEncoding, caller: PositionEncoding) -> Position:
+    return Position(position.line, convert(line_of(text, position.line), position.character, server, caller))
 
 
 def _markup_of(contents: Raw) -> Raw | bytes:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sidecar.engine.spec import Context, Effect, LaneName, Outcome, Scope, Timeout, ToolSpec
 from sidecar.errors import InvalidParams
+from sidecar.wire.lsp import Range
 
 _encode = msgspec.json.Encoder().encode
 _Count = Annotated[int, Meta(ge=0, le=2**32 - 1)]
@@ -48,20 +49,6 @@ class Span(msgspec.Struct, frozen=True):
 
     start: int
     end: int
-
-
-class Position(msgspec.Struct, frozen=True):
-    """LSP 3.17 Position, 0-based, in the connection's encoding."""
-
-    line: int
-    character: int
-
-
-class Range(msgspec.Struct, frozen=True):
-    """LSP 3.17 Range."""
-
-    start: Position
-    end: Position
 
 
 class Match(msgspec.Struct, frozen=True, rename="camel"):
