@@ -44,15 +44,25 @@ def machine() -> str:
     )
 
 
+def busy(load: float) -> str:
+    """A warning, if other programs ran on the machine before we did anything: their share of it is in every wall time."""
+    cores = len(os.sched_getaffinity(0))
+    return (
+        f"**The machine was busy with other work (load {load:.1f} on {cores} cores): wall times are blurred, run this again.**\n\n" if load > cores / 2 else ""
+    )
+
+
 def main() -> None:
     """All groups, then both tables."""
-    started = time.monotonic()
+    started, load = time.monotonic(), os.getloadavg()[0]
     rows = []
     for name in GROUPS:
         print(f"... {name}", file=sys.stderr, flush=True)
         rows += group(name)
-    table = markdown(rows)
-    TARGET.write_text(HEAD + machine() + f"- load average at the end: {os.getloadavg()[0]:.1f}; the run took {time.monotonic() - started:.0f} s\n\n" + table)
+    table = busy(load) + markdown(rows)
+    TARGET.write_text(
+        HEAD + machine() + f"- load average {load:.1f} before and {os.getloadavg()[0]:.1f} after; the run took {time.monotonic() - started:.0f} s\n\n" + table
+    )
     print(table)
     missed = [row.what for row in rows if row.state == "MISSED"]
     print(f"{len(rows)} rows, {len(missed)} missed" + "".join(f"\n  missed: {what}" for what in missed))
