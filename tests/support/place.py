@@ -76,7 +76,7 @@ class Place:
 
     def sockets(self) -> list[str]:
         """Names of socket files here, temporary ones too."""
-        return sorted(path.name for path in self.runtime.iterdir() if stat.S_ISSOCK(path.lstat().st_mode)) if self.runtime.exists() else []
+        return sorted(name for name in _names(self.runtime) if _is_socket(self.runtime / name))
 
     def finish(self) -> None:
         """End what runs, and check that nothing is left."""
@@ -108,3 +108,17 @@ def stale_socket(path: Path) -> None:
     """A socket file that nobody listens on, as a killed daemon leaves it."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(path))
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in a folder; nothing if it is gone."""
+    with suppress(FileNotFoundError):
+        return os.listdir(folder)
+    return []
+
+
+def _is_socket(path: Path) -> bool:
+    """Whether a socket is there; a name may go while it is looked at."""
+    with suppress(FileNotFoundError):
+        return stat.S_ISSOCK(path.lstat().st_mode)
+    return False
