@@ -20,7 +20,7 @@ pub fn run(body: &[u8], flag: &Arc<Flag>, emit: Emit<'_>) -> Result<Vec<u8>> {
     let bell = Arc::new(Bell::default());
     let search = Arc::new(prepare(request, flag, &bell)?);
     drive(&search, flag, &bell, emit)?;
-    Ok(search.output.finish())
+    Ok(search.output.finish(b""))
 }
 
 /// Compile and resolve on a worker, which has the stack for it (design 3.6).

@@ -23,6 +23,8 @@ mod rules;
 mod search;
 mod sink;
 mod stats;
+#[cfg(feature = "structural")]
+mod structural;
 pub mod supervise;
 mod sync;
 pub mod text;

@@ -72,6 +72,8 @@ pub struct Skipped {
     pub binary: AtomicU64,
     pub too_large: AtomicU64,
     pub unreadable: AtomicU64,
+    /// Nested deeper than a structural match can follow; shown only where it happened.
+    pub too_deep: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -248,6 +250,16 @@ impl Output {
         lock(&self.inner).reason.get_or_insert(reason);
     }
 
+    /// How many items the reply has.
+    pub fn items(&self) -> u64 {
+        lock(&self.inner).items
+    }
+
+    /// Whether the result is marked as cut off.
+    pub fn is_cut(&self) -> bool {
+        lock(&self.inner).reason.is_some()
+    }
+
     /// When the stream's next flush is due, if one is.
     pub fn due(&self) -> Option<Instant> {
         let inner = lock(&self.inner);
@@ -283,8 +295,9 @@ impl Output {
         Some(chunk)
     }
 
-    /// The reply's bytes: everything, or with a stream everything but the matches.
-    pub fn finish(&self) -> Vec<u8> {
+    /// The reply's bytes: everything, or with a stream everything but the matches. `extra`: members of the tool's own, each with a
+    /// comma behind it; what is said of every result stays at the end, where it is found without reading the rest.
+    pub fn finish(&self, extra: &[u8]) -> Vec<u8> {
         let mut inner = lock(&self.inner);
         let mut out = std::mem::take(&mut inner.bytes);
         if self.stream {
@@ -293,6 +306,7 @@ impl Output {
         } else {
             out.extend_from_slice(b"],");
         }
+        out.extend_from_slice(extra);
         out.extend_from_slice(b"\"files\":");
         json::number(&mut out, inner.files);
         out.extend_from_slice(b",\"filesSearched\":");
@@ -322,6 +336,11 @@ impl Skipped {
         json::number(out, self.too_large.load(Ordering::SeqCst));
         out.extend_from_slice(b",\"unreadable\":");
         json::number(out, self.unreadable.load(Ordering::SeqCst));
+        let too_deep = self.too_deep.load(Ordering::SeqCst);
+        if too_deep > 0 {
+            out.extend_from_slice(b",\"tooDeep\":");
+            json::number(out, too_deep);
+        }
         out.push(b'}');
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ignore::types::Types;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ enum OneOrMany {
 #[serde(rename_all = "camelCase")]
 struct Wire {
     root: String,
-    pattern: OneOrMany,
+    pattern: Option<OneOrMany>,
     paths: Option<Vec<String>>,
     fixed_strings: Option<bool>,
     case: Option<Case>,
@@ -91,6 +92,10 @@ pub struct Request {
     pub invert: bool,
     pub globs: Vec<String>,
     pub types: Vec<String>,
+    /// File types of the tool's own, instead of rg's by name.
+    pub own_types: Option<Types>,
+    /// Whether `.rgignore` files count.
+    pub rgignore: bool,
     pub hidden: bool,
     pub no_ignore: bool,
     pub follow: bool,
@@ -114,17 +119,45 @@ impl Request {
     ///
     /// Errors: `invalidParams` that names the field, `tooLarge` for a pattern over its bound.
     pub fn parse(bytes: &[u8]) -> Result<Request> {
-        let wire: Wire = serde_json::from_slice(bytes).map_err(|cause| {
-            Error::invalid(
-                format!("grep: {cause}"),
-                "see sidecar/tools/list for the arguments of grep",
-            )
-        })?;
-        wire.check()
+        let mut wire = Wire::parse(bytes, "grep")?;
+        let Some(given) = wire.pattern.take() else {
+            return Err(Error::invalid(
+                "grep: missing field `pattern`",
+                "send a string or a list of strings",
+            ));
+        };
+        let patterns = patterns(given)?;
+        Ok(Request {
+            patterns,
+            ..wire.check()?
+        })
+    }
+
+    /// Read what every search has (where, how much, in which encoding) from another tool's request.
+    ///
+    /// Errors: `invalidParams` that names the tool and the field.
+    pub fn parse_walk(bytes: &[u8], tool: &str) -> Result<Request> {
+        let request = Wire::parse(bytes, tool)?.check()?;
+        Ok(Request {
+            types: Vec::new(),
+            mode: Mode::Matches,
+            order: Order::Path,
+            rgignore: false,
+            ..request
+        })
     }
 }
 
 impl Wire {
+    fn parse(bytes: &[u8], tool: &str) -> Result<Wire> {
+        serde_json::from_slice(bytes).map_err(|cause| {
+            Error::invalid(
+                format!("{tool}: {cause}"),
+                format!("see sidecar/tools/list for the arguments of {tool}"),
+            )
+        })
+    }
+
     fn check(self) -> Result<Request> {
         if self.cursor.is_some() {
             return Err(Error::invalid(
@@ -143,7 +176,7 @@ impl Wire {
         let mode = self.mode.unwrap_or_default();
         Ok(Request {
             root,
-            patterns: patterns(self.pattern)?,
+            patterns: Vec::new(),
             paths: self
                 .paths
                 .filter(|paths| !paths.is_empty())
@@ -155,6 +188,8 @@ impl Wire {
             invert: self.invert.unwrap_or(false),
             globs: self.globs.unwrap_or_default(),
             types: self.types.unwrap_or_default(),
+            own_types: None,
+            rgignore: true,
             hidden: self.hidden.unwrap_or(false),
             no_ignore: self.no_ignore.unwrap_or(false),
             follow: self.follow.unwrap_or(false),

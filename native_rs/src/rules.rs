@@ -22,7 +22,7 @@ pub fn builder(request: &Request, roots: &[Root]) -> Result<WalkBuilder> {
         .hidden(!request.hidden)
         .follow_links(request.follow)
         .current_dir(&request.root);
-    if obey {
+    if obey && request.rgignore {
         // The library does not know this name; the binary adds it.
         builder.add_custom_ignore_filename(".rgignore");
     }
@@ -33,7 +33,12 @@ pub fn builder(request: &Request, roots: &[Root]) -> Result<WalkBuilder> {
             .map_err(|cause| wrong("globs", &cause))?;
     }
     builder.overrides(overrides.build().map_err(|cause| wrong("globs", &cause))?);
-    add_types(&mut builder, &request.types)?;
+    match &request.own_types {
+        Some(types) => {
+            builder.types(types.clone());
+        }
+        None => add_types(&mut builder, &request.types)?,
+    }
     Ok(builder)
 }
 

@@ -14,7 +14,7 @@ from sidecar.errors import InvalidParams
 from sidecar.langs import environment
 
 PROTOCOL = 1
-CAPABILITIES = ["grep", "hover", "run_command", "events.live", "partialResults", "positionEncoding", "reader"]
+CAPABILITIES = ["grep", "ast_grep", "hover", "run_command", "events.live", "partialResults", "positionEncoding", "reader"]
 
 
 class Client(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from sidecar.daemon import calls, control, hello, sync
 from sidecar.daemon.core import Ask, Common, Core
 from sidecar.daemon.events import Ack, Subscribe
 from sidecar.engine.spec import Timeout
+from sidecar.tools.ast_grep import AstGrepArgs
 from sidecar.tools.grep import GrepArgs
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ _ROWS = (
     Method("sidecar/tools/list", "List the tools with their effects, lanes and schemas.", None, calls.list_tools, inline=True, reader_may=True),
     Method("sidecar/tools/call", "Call one tool.", calls.ToolCall, calls.call_tool, reader_may=True),
     Method("sidecar/grep", "Shorthand for the tool `grep`: its args stand at the top level of params.", GrepArgs, calls.shorthand("grep"), reader_may=True),
+    Method(
+        "sidecar/astGrep",
+        "Shorthand for the tool `ast_grep`: its args stand at the top level of params.",
+        AstGrepArgs,
+        calls.shorthand("ast_grep"),
+        reader_may=True,
+    ),
     Method("sidecar/events/subscribe", "Get events from now on.", Subscribe, control.subscribe, inline=True),
     Method("sidecar/events/ack", "Acknowledge numbered events.", Ack, control.ack, inline=True),
     Method(

@@ -1,0 +1,388 @@
+//! One file: read, test before parsing, parse, match, write. The meaning of each step is the ast-grep CLI's.
+
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::rc::Rc;
+
+use ast_grep_config::{CombinedScan, Fixer, RuleConfig};
+use ast_grep_core::matcher::MatcherExt as _;
+use ast_grep_core::{AstGrep, Matcher, NodeMatch};
+use ast_grep_language::SupportLang;
+use tree_sitter::Range;
+
+use super::columns::Columns;
+use super::diff;
+use super::injected;
+use super::item::{Edit, Writer};
+use super::parse::{Parsers, reap};
+use super::query::{Compiled, PatternPlan, Plan, RuleQuery};
+use super::watch::{Spent, Watch, Watched};
+use super::{Query, Structural};
+use crate::output::Items;
+use crate::search::{Search, Tool};
+use crate::stats;
+use crate::walk::Candidate;
+use crate::worker::{Polled, bump, write_path};
+
+/// A tree is some 25 times its text, so this bounds a worker's memory. The CLI has no such bound; such files count as `tooLarge`.
+const MAX_BYTES: u64 = 32 << 20;
+/// The CLI's own bound: files that are longer and have more lines.
+const LONG_BYTES: usize = 3_000_000;
+const LONG_LINES: usize = 200_000;
+/// A file's matches leave in parts of this size.
+const PART_BYTES: usize = 64 << 10;
+
+/// What one worker keeps from file to file.
+#[derive(Default)]
+pub struct Local {
+    parsers: Parsers,
+    bytes: Vec<u8>,
+    shown: Vec<u8>,
+    head: Vec<u8>,
+    items: Items,
+}
+
+impl Tool for Structural {
+    type Local = Local;
+
+    fn local(&self, _search: &Search<Structural>) -> Local {
+        Local::default()
+    }
+
+    fn search(search: &Search<Structural>, local: &mut Local, number: u64, candidate: &Candidate) {
+        search.walk.shown(candidate, &mut local.shown);
+        local.items.clear();
+        let mut first = true;
+        let shown = std::mem::take(&mut local.shown);
+        let path = Path::new(OsStr::from_bytes(&shown));
+        if let Some(plan) = search.tool.query.plan(path)
+            && local.read(search, candidate)
+            && may_match(search, path, &plan, &local.bytes)
+            && let Ok(text) = String::from_utf8(std::mem::take(&mut local.bytes))
+        {
+            local.head.clear();
+            write_path(&mut local.head, &shown);
+            local.head.push(b',');
+            let mut unit = Unit::new(search, number, path, Rc::new(text), local);
+            unit.run(&plan);
+            first = unit.first;
+        }
+        local.shown = shown;
+        search.handed(search.output.file(number, &mut local.items, first));
+    }
+}
+
+fn may_match(search: &Search<Structural>, path: &Path, plan: &Plan<'_>, bytes: &[u8]) -> bool {
+    match (plan, &search.tool.query) {
+        (Plan::Pattern(plan), _) => plan.may_match(bytes),
+        (Plan::Rules(language), Query::Rules(query)) => query.may_match(path, *language, bytes),
+        (Plan::Rules(_), Query::Pattern(_)) => false,
+    }
+}
+
+impl Local {
+    /// Read the file into `bytes`. Whether there is a text to search.
+    fn read(&mut self, search: &Search<Structural>, candidate: &Candidate) -> bool {
+        let opened = search.walk.open(candidate);
+        let (file, size) = match opened {
+            Ok(opened) => opened,
+            Err(cause) => {
+                search.unreadable(&cause);
+                return false;
+            }
+        };
+        stats::bump(&stats::FILES);
+        bump(&search.output.searched);
+        let skipped = &search.output.skipped;
+        if size > MAX_BYTES {
+            bump(&skipped.too_large);
+            return false;
+        }
+        self.bytes.clear();
+        let polled = Polled {
+            file,
+            size,
+            position: 0,
+            search,
+        };
+        // It may have grown since it was opened.
+        if let Err(cause) = polled.take(MAX_BYTES).read_to_end(&mut self.bytes) {
+            if !search.stopped(false) {
+                search.unreadable(&cause);
+            }
+            return false;
+        }
+        if std::str::from_utf8(&self.bytes).is_err() {
+            bump(&skipped.binary);
+            return false;
+        }
+        if self.bytes.len() > LONG_BYTES && lines(&self.bytes) > LONG_LINES {
+            bump(&skipped.too_large);
+            return false;
+        }
+        !self.bytes.is_empty()
+    }
+}
+
+/// As `str::lines` counts: what follows the last line end is a line unless it is empty.
+fn lines(bytes: &[u8]) -> usize {
+    let ends = memchr::memchr_iter(b'\n', bytes).count();
+    ends + usize::from(bytes.last().is_some_and(|last| *last != b'\n'))
+}
+
+/// One file while it is searched.
+struct Unit<'s> {
+    search: &'s Search<Structural>,
+    number: u64,
+    path: &'s Path,
+    text: Rc<String>,
+    watch: Rc<Watch>,
+    parsers: &'s mut Parsers,
+    head: &'s [u8],
+    items: &'s mut Items,
+    starts: Vec<usize>,
+    edits: Vec<Edit>,
+    /// Matches may leave before the file is done: they come in order, and none of them will be taken back.
+    in_parts: bool,
+    first: bool,
+}
+
+impl<'s> Unit<'s> {
+    fn new(
+        search: &'s Search<Structural>,
+        number: u64,
+        path: &'s Path,
+        text: Rc<String>,
+        local: &'s mut Local,
+    ) -> Unit<'s> {
+        Unit {
+            search,
+            number,
+            path,
+            text,
+            watch: Rc::new(Watch::new(&search.tool.flag)),
+            parsers: &mut local.parsers,
+            head: &local.head,
+            items: &mut local.items,
+            starts: Vec::new(),
+            edits: Vec::new(),
+            in_parts: false,
+            first: true,
+        }
+    }
+
+    fn run(&mut self, plan: &Plan<'_>) {
+        let text = Rc::clone(&self.text);
+        let writer = Writer {
+            head: self.head,
+            columns: Columns::new(&text, self.search.request.encoding),
+        };
+        match (plan, &self.search.tool.query) {
+            (Plan::Pattern(plan), _) => self.patterns(plan, &writer),
+            (Plan::Rules(language), Query::Rules(query)) => self.rules(query, *language, &writer),
+            (Plan::Rules(_), Query::Pattern(_)) => {}
+        }
+        if self.watch.spent() == Some(Spent::TooDeep) {
+            bump(&self.search.output.skipped.too_deep);
+        }
+        self.sort();
+        self.keep_diff();
+    }
+
+    fn patterns(&mut self, plan: &PatternPlan<'_>, writer: &Writer<'_>) {
+        let Some(root) = self.parse(plan.language, &[]) else {
+            return;
+        };
+        self.in_parts = plan.inside.is_empty() && !self.search.tool.rewrites;
+        if let Some(compiled) = plan.root {
+            self.pattern(&root, compiled, writer);
+        }
+        if !plan.inside.is_empty() {
+            for region in injected::regions(&root) {
+                let inside = plan.inside.iter().find(|(one, _)| *one == region.language);
+                if let Some((_, compiled)) = inside
+                    && let Some(unit) = self.parse(region.language, &[region.range])
+                {
+                    self.pattern(&unit, compiled, writer);
+                    self.free(unit);
+                }
+            }
+        }
+        self.free(root);
+    }
+
+    fn pattern(&mut self, root: &AstGrep<Watched>, compiled: &Compiled, writer: &Writer<'_>) {
+        if !compiled.required.holds(self.text.as_bytes()) {
+            return;
+        }
+        let kinds = compiled.rule.potential_kinds();
+        for node in root.root().dfs() {
+            if kinds
+                .as_ref()
+                .is_some_and(|kinds| !kinds.contains(node.kind_id().into()))
+            {
+                continue;
+            }
+            let Some(found) = compiled.rule.match_node(node) else {
+                continue;
+            };
+            let edit = compiled
+                .fixer
+                .as_ref()
+                .map(|fixer| edit(&found, &compiled.rule, fixer));
+            if self.add(&found, None, edit, writer).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn rules(&mut self, query: &RuleQuery, language: SupportLang, writer: &Writer<'_>) {
+        let Some(root) = self.parse(language, &[]) else {
+            return;
+        };
+        self.rule_unit(query, &root, writer);
+        for region in injected::regions(&root) {
+            if !query.rules(self.path, region.language).is_empty()
+                && let Some(unit) = self.parse(region.language, &[region.range])
+            {
+                self.rule_unit(query, &unit, writer);
+                self.free(unit);
+            }
+        }
+        self.free(root);
+        if self.watch.spent().is_some() {
+            // A rule that denies something may have been told too little: nothing of this file is to be believed.
+            self.items.clear();
+            self.starts.clear();
+            self.edits.clear();
+        }
+    }
+
+    fn rule_unit(&mut self, query: &RuleQuery, root: &AstGrep<Watched>, writer: &Writer<'_>) {
+        let rules = query.rules(self.path, *root.lang());
+        if rules.is_empty() {
+            return;
+        }
+        let combined = CombinedScan::new(rules);
+        for (rule, matches) in combined.scan(root, false).matches {
+            for found in matches {
+                let edit = rule
+                    .fixer
+                    .first()
+                    .map(|fixer| edit(&found, &rule.matcher, fixer));
+                if self.add(&found, Some(rule), edit, writer).is_break() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Take one match; whether to look for more.
+    fn add(
+        &mut self,
+        found: &NodeMatch<'_, Watched>,
+        rule: Option<&RuleConfig<SupportLang>>,
+        edit: Option<Edit>,
+        writer: &Writer<'_>,
+    ) -> ControlFlow<()> {
+        // What made the watch spent may have been this very match.
+        if self.watch.spent().is_some() || self.search.stopped(false) {
+            return ControlFlow::Break(());
+        }
+        if !self.items.is_empty() {
+            self.items.bytes.push(b',');
+        }
+        writer.item(&mut self.items.bytes, found, rule, edit.as_ref());
+        self.items.end_item();
+        self.starts.push(found.range().start);
+        self.edits.extend(edit);
+        if self.in_parts && self.items.bytes.len() >= PART_BYTES {
+            self.hand_in();
+        }
+        let request = &self.search.request;
+        // With several units the first ones found need not be the first ones of the file.
+        let enough = self.items.ends.len() as u64 > request.limit
+            || self.items.bytes.len() as u64 > request.max_bytes;
+        if self.in_parts && enough {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn hand_in(&mut self) {
+        if let Some(handed) = self.search.output.part(self.number, self.items, self.first) {
+            self.first = false;
+            self.starts.clear();
+            self.search.handed(handed);
+        }
+    }
+
+    fn parse(&mut self, language: SupportLang, ranges: &[Range]) -> Option<AstGrep<Watched>> {
+        let search = self.search;
+        let stop = || {
+            let stopped = search.stopped(true);
+            search.unit_done();
+            stopped
+        };
+        let tree = self.parsers.parse(language, &self.text, ranges, &stop)?;
+        Some(AstGrep::doc(Watched {
+            text: Rc::clone(&self.text),
+            language,
+            tree,
+            watch: Rc::clone(&self.watch),
+        }))
+    }
+
+    fn free(&self, root: AstGrep<Watched>) {
+        let tree = root.root().get_doc().tree.clone();
+        drop(root);
+        reap(tree, self.text.len());
+    }
+
+    /// By place, whatever unit or rule they came from; equal places keep their order.
+    fn sort(&mut self) {
+        if self.starts.is_sorted() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.starts.len()).collect();
+        order.sort_by_key(|index| self.starts[*index]);
+        let mut sorted = Items::default();
+        for index in order {
+            let from = index
+                .checked_sub(1)
+                .map_or(0, |before| self.items.ends[before] + 1);
+            if !sorted.is_empty() {
+                sorted.bytes.push(b',');
+            }
+            sorted
+                .bytes
+                .extend_from_slice(&self.items.bytes[from..self.items.ends[index]]);
+            sorted.end_item();
+        }
+        *self.items = sorted;
+    }
+
+    fn keep_diff(&mut self) {
+        if self.edits.is_empty() {
+            return;
+        }
+        let shown = self.path.to_string_lossy();
+        let diff = diff::unified(&shown, &self.text, std::mem::take(&mut self.edits));
+        let fits = diff.len() as u64 <= self.search.request.max_bytes;
+        let items = self.items.ends.len() as u64;
+        self.search
+            .tool
+            .keep_diff(self.number, items, fits.then_some(diff));
+    }
+}
+
+fn edit(found: &NodeMatch<'_, Watched>, matcher: &impl Matcher, fixer: &Fixer) -> Edit {
+    let made = found.make_edit(matcher, fixer);
+    Edit {
+        range: made.position..made.position + made.deleted_length,
+        text: String::from_utf8_lossy(&made.inserted_text).into_owned(),
+    }
+}
