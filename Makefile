@@ -1,5 +1,5 @@
 # Everything is built and installed into git-ignored folders of this project: .venv, native_rs/target, dist, .cache.
-# Needed beforehand: Python 3.11 or newer and a Rust toolchain. Nothing is fetched again once it is there.
+# Needed beforehand: Python 3.11 or newer and a Rust toolchain; for the tests Node 20 and Go 1.24 or newer, too. Nothing is fetched again once it is there.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3 || echo python3)
 JOBS ?= 2
@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport CONDA_PREFIX CARGO_BUILD_TARGET PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check lint types layers rust-lint stub current format bench wheel clean build docs needs-python needs-rust
+.PHONY: needs-node needs-go help run test test-long check lint types layers rust-lint stub current format bench wheel clean build docs needs-python needs-rust
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -32,11 +32,11 @@ run: build ## build, start the daemon and show a short tour; the daemon keeps ru
 
 build: $(STAMPS)/native $(STAMPS)/run ## the native module, the supervisor and the `sidecar` command, in .venv
 
-test: build $(STAMPS)/test ## all tests: Rust, then Python; the last line is pytest's summary
+test: build $(STAMPS)/test $(STAMPS)/servers ## all tests: Rust, then Python; the last line is pytest's summary
 	$(CARGO) test $(MANIFEST) --release
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-test-long: build $(STAMPS)/test ## the same with many more random examples and the slow rows
+test-long: build $(STAMPS)/test $(STAMPS)/servers .cache/bin/rust-analyzer ## the same with many more random examples and the slow rows
 	$(CARGO) test $(MANIFEST) --release
 	SIDECAR_TEST_LONG=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --timeout 1800
 
@@ -74,7 +74,7 @@ docs: build ## write the generated documents again (docs/protocol.md, THIRD_PART
 	$(BIN)/python .ci/notices.py
 	$(BIN)/python .ci/protocol.py
 
-bench: build $(STAMPS)/test ## the measured rows, as ratios in one run; writes docs/benchmarks.md
+bench: build $(STAMPS)/test $(STAMPS)/servers ## the measured rows, as ratios in one run; writes docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 wheel: $(SUPERVISOR) $(STAMPS)/build-tools ## one wheel for this platform, in dist/
@@ -82,7 +82,7 @@ wheel: $(SUPERVISOR) $(STAMPS)/build-tools ## one wheel for this platform, in di
 	@ls -1 dist/*.whl
 
 clean: ## remove everything that was built or installed here
-	rm -rf $(VENV) native_rs/target native_rs/data dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache sidecar/*.so
+	rm -rf $(VENV) native_rs/target native_rs/data dist .cache tests/support/npm/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache sidecar/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What must be there before.
@@ -94,6 +94,13 @@ needs-python:
 
 needs-rust:
 	@cargo --version >/dev/null 2>&1 || { echo "A Rust toolchain (cargo, 1.88 or newer) is missing: install it with rustup, see https://rustup.rs" >&2; exit 1; }
+
+needs-node:
+	@npm --version >/dev/null 2>&1 && node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' || \
+	{ echo "Node 20 or newer with npm is missing; the tests speak with language servers that need it: apt install nodejs npm, or see https://nodejs.org" >&2; exit 1; }
+
+needs-go:
+	@go version >/dev/null 2>&1 || { echo "Go 1.24 or newer is missing; the tests speak with gopls: see https://go.dev/doc/install (Debian: apt install golang)" >&2; exit 1; }
 
 # What is made once, and again when its sources change.
 
@@ -112,6 +119,23 @@ $(STAMPS)/run: constraints.txt pyproject.toml $(STAMPS)/build-tools
 $(STAMPS)/test: constraints.txt pyproject.toml $(STAMPS)/run
 	$(BIN)/python .ci/requirements.py test | xargs $(BIN)/pip install -q -c constraints.txt
 	@touch $@
+
+# The language servers of the tests that pip has not (tests/support/real_servers.py): about 12 s with npm, 20 to 60 s with go, once.
+$(STAMPS)/servers: $(STAMPS)/npm .cache/bin/gopls
+	@touch $@
+
+$(STAMPS)/npm: tests/support/npm/package-lock.json $(STAMPS)/venv | needs-node
+	cd tests/support/npm && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.cache/bin/gopls: | needs-go
+	GOBIN=$(CURDIR)/.cache/bin GOPATH=$(CURDIR)/.cache/go GOFLAGS=-modcacherw go install golang.org/x/tools/gopls@v0.21.1
+	@rm -rf .cache/go
+
+.cache/bin/rust-analyzer: | needs-rust
+	@echo "rust-analyzer is built once; this takes about seven minutes"
+	CARGO_TARGET_DIR=$(CURDIR)/.cache/rust-analyzer $(CARGO) install ra_ap_rust-analyzer@0.0.330 --locked --root $(CURDIR)/.cache
+	@rm -rf .cache/rust-analyzer
 
 $(STAMPS)/check: constraints.txt pyproject.toml $(STAMPS)/test
 	@cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 || { echo "clippy or rustfmt is missing: rustup component add clippy rustfmt" >&2; exit 1; }

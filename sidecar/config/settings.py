@@ -79,12 +79,12 @@ class Limits(Table, frozen=True):
     """Bounds of the daemon and of one client.
 
     Attributes:
-        clients: connections at once; one more is refused.
+        clients: connections at once; one more is refused. Each takes two of the daemon's descriptors (`daemon/descriptors.py`).
         outbox_bytes: what may queue for one client behind the reply being written (design 3.16).
         in_flight: unanswered requests of one connection; one more is refused with -32001.
     """
 
-    clients: Count = 1024
+    clients: Count = 512
     outbox_bytes: Bytes = 64 << 20
     in_flight: Count = 1024
 
@@ -97,12 +97,16 @@ class Server(Table, frozen=True):
         command: argv in place of the table's own; empty = the table's.
         env: variables added to its environment.
         idle_stop_s: stop it after this long without a request; 0 = never.
+        rss_max_bytes: stop it when its processes use more memory than this; 0 = never, unset = the table's.
+        prefer: take it before the other servers of its languages.
     """
 
     enabled: bool = True
     command: tuple[str, ...] = ()
     env: dict[str, str] = {}
     idle_stop_s: Seconds = 1800.0
+    rss_max_bytes: Annotated[int, Meta(ge=0, le=1 << 40)] | None = None
+    prefer: bool = False
 
 
 class Timeout(Table, frozen=True):

@@ -195,8 +195,8 @@ class LanguageClient:
         process = self._process
         try:
             async with asyncio.timeout(SHUTDOWN_S):
-                await self.post("shutdown", b"null").reply
-                self.send([self._peer.notify("exit", b"null")])
+                await self.post("shutdown", b"").reply
+                self.send([self._peer.notify("exit", b"")])
                 await process.wait()
         except (TimeoutError, SidecarError):
             pass  # it is being ended anyway

@@ -52,6 +52,10 @@ class Fleet:
             lifeline.users -= 1
             lifeline.touch()
 
+    def runs(self, name: str, root: str) -> bool:
+        """Whether a server of this name runs for a root, in whatever environment."""
+        return any(one.running is not None and (one.key.name, one.key.root) == (name, root) for one in self._lifelines.values())
+
     def document_closed(self, client_id: str, uri: str) -> None:
         """A client has closed a buffer, or has gone."""
         for lifeline in self._lifelines.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -40,12 +41,23 @@ class _Info(msgspec.Struct, frozen=True):
     version: str = ""
 
 
+class _Module(msgspec.Struct, frozen=True, rename="pascal"):
+    version: str = ""
+
+
+class _Build(msgspec.Struct, frozen=True, rename="pascal"):
+    main: _Module = _Module()
+
+
 class _Result(msgspec.Struct, frozen=True, rename="camel"):
     capabilities: _Capabilities = _Capabilities()
     server_info: _Info | None = None
 
 
 _result = msgspec.json.Decoder(_Result)
+_build = msgspec.json.Decoder(_Build)
+MAX_VERSION = 100
+"""Characters of a server's version that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +94,11 @@ def understood(result: msgspec.Raw) -> Server:
         return Server()
     provider = said.capabilities.hover_provider  # options, even empty ones, mean yes
     hovers = provider is not None and provider is not False
-    return Server(said.capabilities.position_encoding, hovers, said.server_info.version if said.server_info else "")
+    return Server(said.capabilities.position_encoding, hovers, _version(said.server_info.version) if said.server_info else "")
+
+
+def _version(said: str) -> str:
+    """A version on one short line; gopls tells its whole build information, as JSON."""
+    with contextlib.suppress(msgspec.DecodeError):  # most are no JSON
+        said = _build.decode(said).main.version or said
+    return said[:MAX_VERSION]

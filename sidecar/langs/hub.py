@@ -112,8 +112,8 @@ class Hub:
         self._documents = documents
         self._disk = Disk()
         of_root = overrides_of or (lambda root: overrides)
-        self._places = Places(documents, self._disk, servers.table(overrides, rows), lambda root: servers.table(of_root(root), rows))
         self._fleet = Fleet(World(processes, self._disk, counters, clock or LoopClock(), self._present, on_event))
+        self._places = Places(documents, self._disk, servers.table(overrides, rows), lambda root: servers.table(of_root(root), rows), self._fleet.runs)
         documents.on_closed(self._fleet.document_closed)
 
     async def hover(self, caller: Caller, root: str | None, path: str, position: tuple[int, int], *, deadline: Deadline, trace: Trace) -> Hover:

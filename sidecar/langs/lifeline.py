@@ -15,7 +15,7 @@ from typing import Any
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.process import Processes
 from sidecar.errors import Crashed, Failed, Misconfigured, NotInstalled, SidecarError, Starting
-from sidecar.langs import servers
+from sidecar.langs import installed
 from sidecar.langs.breaker import Breaker
 from sidecar.langs.client import LanguageClient
 from sidecar.langs.clock import Clock, Timer
@@ -226,7 +226,7 @@ class Lifeline:
         search_path = dict(self.key.env).get("PATH", "")
         fresh = Freshness(world.disk, world.clock, self.key.root, row, lambda params: _sent(client, [("workspace/didChangeWatchedFiles", params)]))
         fresh.look()
-        argv = await world.disk.submit(lambda: servers.locate(row, search_path))
+        argv = await world.disk.submit(lambda: installed.locate(row, search_path))
         await client.start(argv, Deadline.after_ms(row.start_s * 1e3))
         self._failure = None
         self.running, self.fresh = client, fresh

@@ -44,7 +44,7 @@ class Watch:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._tokens: set[int | str] = set()
-        self._status = _ServerStatus(quiescent=dialect is not Dialect.SERVER_STATUS)
+        self._status = _ServerStatus(quiescent=dialect is Dialect.PROGRESS)
 
     @property
     def state(self) -> Readiness:
@@ -60,6 +60,8 @@ class Watch:
                 self._progressed(_progress.decode(params))
             elif method == "experimental/serverStatus" and self._dialect is Dialect.SERVER_STATUS:
                 self._status = _server_status.decode(params)
+            elif method == "textDocument/publishDiagnostics" and self._dialect is Dialect.DIAGNOSTICS:
+                self._status = _ServerStatus()
         except msgspec.DecodeError:
             return
 

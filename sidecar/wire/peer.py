@@ -88,14 +88,14 @@ class Peer:
         return refusal(error, id)
 
     def notify(self, method: str, params: bytes) -> bytes:
-        """A notification; `params` is JSON."""
-        return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (encode(method), params)
+        """A notification; `params` is JSON, empty for none (TypeScript 7's server takes no `null` where LSP 3.17 says void)."""
+        return b'{"jsonrpc":"2.0","method":%b%b}' % (encode(method), params and b',"params":' + params)
 
     def request(self, method: str, params: bytes) -> tuple[Id, bytes]:
-        """A request of ours with a fresh id, entered in the ledger; `params` is JSON."""
+        """A request of ours with a fresh id, entered in the ledger; `params` is JSON, empty for none."""
         self._last_id += 1
         self.outgoing[self._last_id] = method
-        return self._last_id, b'{"jsonrpc":"2.0","id":%d,"method":%b,"params":%b}' % (self._last_id, encode(method), params)
+        return self._last_id, b'{"jsonrpc":"2.0","id":%d,"method":%b%b}' % (self._last_id, encode(method), params and b',"params":' + params)
 
     def forget(self, id: Id) -> bool:
         """No longer expects the answer to a request of ours: when it comes it is `Dropped`. False if it was not expected."""

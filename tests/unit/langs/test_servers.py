@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
 from sidecar.config import Server
-from sidecar.errors import NotInstalled
-from sidecar.langs.servers import ROWS, Row, choose, configuration, locate, table
+from sidecar.langs.servers import ROWS, Row, candidates, configuration, table
 
 ROW = Row("x", ("x-server", "--stdio"), {".x": "ex", "Xfile": "ex"}, (".git",), settings={"x": {"y": {"z": 1}}})
-
-
-def program(folder: Path, name: str) -> Path:
-    """An executable."""
-    path = folder / name
-    path.write_text("#!/bin/sh\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -44,9 +32,33 @@ def test_a_language_follows_from_the_name(path: str, language: str | None) -> No
 
 def test_a_server_is_chosen_by_the_editors_language_or_the_name() -> None:
     """Whole names count; an unknown one has none."""
-    assert choose([ROW], "untitled:1", "ex") is ROW
-    assert choose([ROW], "/a/Xfile") is ROW
-    assert choose([ROW], "/a/b.y", "other") is None
+    assert candidates([ROW], "untitled:1", "ex") == (ROW,)
+    assert candidates([ROW], "/a/Xfile") == (ROW,)
+    assert candidates([ROW], "/a/b.x", "other") == (ROW,)
+    assert candidates([ROW], "/a/b.y", "other") == ()
+
+
+def test_the_editors_language_outweighs_the_name() -> None:
+    """Of two servers only the one that knows the language is left."""
+    other = replace(ROW, name="y", languages={".y": "why"})
+    assert candidates([ROW, other], "/a/b.x", "why") == (other,)
+
+
+def test_preferred_servers_come_first() -> None:
+    """The others stay in the order of the table."""
+    rows = [replace(ROW, name=name) for name in "abc"]
+    assert [row.name for row in table({"c": Server(prefer=True), "b": Server()}, rows)] == ["c", "a", "b"]
+
+
+def test_the_memory_bound_can_be_changed_and_taken_away() -> None:
+    """Unset, it is the table's."""
+    assert [table({"x": Server(rss_max_bytes=value)}, [ROW])[0].rss_max_bytes for value in (None, 0, 5)] == [ROW.rss_max_bytes, 0, 5]
+
+
+def test_a_command_of_the_users_own_needs_no_version() -> None:
+    """The version is asked of the program that the row names."""
+    row = replace(ROW, npm_major=7)
+    assert (table({}, [row])[0].npm_major, table({"x": Server(command=("mine",))}, [row])[0].npm_major) == (7, 0)
 
 
 def test_the_user_changes_a_row_or_takes_it_out() -> None:
@@ -62,22 +74,3 @@ def test_the_user_changes_a_row_or_takes_it_out() -> None:
 def test_settings_are_found_by_dotted_section(section: str | None, value: object) -> None:
     """Null for what we have nothing about."""
     assert configuration(ROW, section) == value
-
-
-def test_a_program_is_found_on_the_clients_path_first(tmp_path: Path) -> None:
-    """As an absolute path, with its arguments."""
-    found = program(tmp_path, "x-server")
-    assert locate(ROW, str(tmp_path)) == (str(found), "--stdio")
-
-
-def test_else_beside_our_own_python() -> None:
-    """Where pip puts it."""
-    (name,) = (row for row in ROWS if row.name == "basedpyright")
-    assert locate(name, "/nowhere")[0] == os.path.join(os.path.dirname(sys.executable), "basedpyright-langserver")
-
-
-def test_a_missing_program_says_how_to_get_it() -> None:
-    """The setting is named too."""
-    with pytest.raises(NotInstalled, match="x-server") as caught:
-        locate(ROW, "/nowhere")
-    assert "servers.x.command" in caught.value.hint
