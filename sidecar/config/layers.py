@@ -140,11 +140,14 @@ def read_text(path: Path) -> str:
         return ""
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}", hint="Make the file readable, or remove it.") from error
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
             raise Misconfigured(f"{path}: is not a plain file of at most 1 MiB", hint="Replace it by a plain file, or remove it.")
-        data = file.read(MAX_FILE_BYTES)
+        with open(descriptor, "rb", closefd=False) as file:  # Python's own `open` refuses a folder with an error of its own
+            data = file.read(MAX_FILE_BYTES)
+    finally:
+        os.close(descriptor)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

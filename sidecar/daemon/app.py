@@ -21,7 +21,7 @@ import sidecar
 from sidecar import config, native
 from sidecar.client import address
 from sidecar.config.roots import Roots
-from sidecar.daemon import hello, journal_id, locks, logfile
+from sidecar.daemon import descriptors, hello, journal_id, locks, logfile
 from sidecar.daemon.closewatch import CloseWatch
 from sidecar.daemon.connection import Connection
 from sidecar.daemon.core import Core
@@ -72,6 +72,7 @@ def run(pipe: StartupPipe, flags: Mapping[str, str], extra_tools: Iterable[ToolS
         return 0
     listener = logfile.configure(state_dir, settings.daemon.log_level)
     try:
+        descriptors.raise_soft_limit()
         become_subreaper()
         adoption.adopt(Path(state_dir))
         journal = journal_id.journal_id(state_dir)

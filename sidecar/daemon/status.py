@@ -11,7 +11,7 @@ import msgspec
 import psutil
 
 from sidecar import native
-from sidecar.daemon import locks
+from sidecar.daemon import descriptors, locks
 from sidecar.daemon.core import Core
 from sidecar.engine.spec import Rights
 
@@ -68,6 +68,7 @@ def _process() -> dict[str, Any]:
         return {
             "memory": {"rssBytes": me.memory_info().rss},
             "openFiles": me.num_fds(),
+            "openFilesLimit": descriptors.limits(),
             "threads": me.num_threads(),
             "cpuS": round(sum(me.cpu_times()[:2]), 3),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sidecar.doctor import installation, machine, running
+from sidecar.doctor import engines, installation, machine, running
 from sidecar.doctor.facts import Facts
 from sidecar.doctor.outcome import Check, Found
 
@@ -13,17 +13,20 @@ CHECKS: dict[str, Callable[[Facts], Found | list[Found]]] = {
     "native": installation.native,
     "supervisor": installation.supervisor,
     "config": installation.configuration,
+    "sandbox": running.sandbox,
     "socket": running.socket,
     "owner": running.owner,
     "daemon": running.daemon,
     "loopLag": running.loop_lag,
     "state": machine.state_folder,
+    "disk": machine.disk,
     "runs": machine.stale_runs,
-    "rg": installation.rg,
-    "servers": installation.servers,
     "openFiles": machine.open_files,
     "watches": machine.watches,
-    "disk": machine.disk,
+    "rg": engines.rg,
+    "astGrep": engines.ast_grep,
+    "sg": engines.sg,
+    "servers": engines.servers,
 }
 
 

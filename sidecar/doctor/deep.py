@@ -6,6 +6,7 @@ import json
 import os
 import select
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
@@ -16,6 +17,7 @@ from sidecar.wire.frames import FrameReader, Framing, frame
 
 ANSWER_S = 30.0
 READ_BYTES = 1 << 16
+STDERR_BYTES = 4096
 
 
 def server_version(argv: Sequence[str], env: Mapping[str, str], answer_s: float = ANSWER_S) -> tuple[str, str]:
@@ -26,14 +28,24 @@ def server_version(argv: Sequence[str], env: Mapping[str, str], answer_s: float 
         env: its environment.
         answer_s: seconds to wait for the answer.
     """
-    try:
-        child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(env), start_new_session=True)
-    except OSError as error:
-        return "", str(error.strerror)
-    try:
-        return _asked(child, time.monotonic() + answer_s)
-    finally:
-        programs.end(child)
+    with tempfile.TemporaryFile() as words:
+        try:
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words, env=dict(env), start_new_session=True)
+        except OSError as error:
+            return "", str(error.strerror)
+        try:
+            version, why = _asked(child, time.monotonic() + answer_s)
+        finally:
+            programs.end(child)
+        return version, f"{why}{_last_line(words)}" if why else ""
+
+
+def _last_line(words: IO[bytes]) -> str:
+    """What it said last on stderr, or its last line that names an error: most servers tell the true reason there."""
+    words.seek(max(0, words.seek(0, os.SEEK_END) - STDERR_BYTES))
+    lines = [line.strip() for line in words.read().decode(errors="replace").splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else "")
+    return f"; it said: {last[:200]}" if last else ""
 
 
 def _asked(child: subprocess.Popen[bytes], ends_at: float) -> tuple[str, str]:

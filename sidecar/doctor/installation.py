@@ -1,10 +1,11 @@
-"""Checks of what is installed: Python, the native parts, settings, ripgrep, language servers. Pure."""
+"""Checks of what is installed: Python, the native parts, settings. Pure."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sidecar.doctor.facts import Facts
 from sidecar.doctor.outcome import Found, State, ok
-from sidecar.doctor.programs import Program
 
 MIN_PYTHON = (3, 11)
 REINSTALL = "Install the sidecar-daemon wheel again, or build it: make run."
@@ -38,34 +39,24 @@ def supervisor(facts: Facts) -> Found:
     return ok(facts.supervisor)
 
 
-def configuration(facts: Facts) -> list[Found] | Found:
-    """The user's settings file and variables."""
-    if facts.config_problems:
-        return [Found(State.FAIL, "configuration is wrong", said, "Correct it; `sidecar config show` prints every setting.") for said in facts.config_problems]
-    if facts.config_notices:
-        return [Found(State.WARN, "configuration is ignored in part", said, "Remove or rename it.") for said in facts.config_notices]
-    return ok("configuration is valid")
+def configuration(facts: Facts) -> list[Found]:
+    """The user's settings file and variables, and what they set."""
+    found = facts.config
+    if found.problems:
+        return [Found(State.FAIL, "configuration is wrong", said, "Correct it; a daemon does not start with it.") for said in found.problems]
+    lines = [Found(State.WARN, "configuration is ignored in part", said, "Remove or rename it.") for said in found.notices]
+    if _is_newer(facts):
+        lines.append(Found(State.WARN, "the settings file is newer than the daemon", "the daemon works by what it said before", "sidecar restart"))
+    count = len(found.settings)
+    sum_ = f"configuration is valid, {f'{count} set' if count else 'all default'}"
+    return [*lines, ok(sum_), *(ok(f"{one.key} = {one.value}  ({one.origin})") for one in found.settings)]
 
 
-def rg(facts: Facts) -> Found:
-    """ripgrep itself: only for `engine: "cli"`; the native grep does not need it."""
-    if not facts.rg.path:
-        return Found(State.WARN, "rg not found", "native grep works without it; `engine: cli` does not", "Install ripgrep.")
-    if facts.rg.error:
-        return Found(State.WARN, f"rg at {facts.rg.path} does not work", facts.rg.error, "Install ripgrep again.")
-    return ok(f"rg {facts.rg.version} at {facts.rg.path}")
-
-
-def servers(facts: Facts) -> list[Found] | Found:
-    """Each language server of the table."""
-    return [_server(one) for one in facts.servers] or Found(State.SKIP, "no language servers are configured")
-
-
-def _server(one: Program) -> Found:
-    if not one.enabled:
-        return Found(State.SKIP, f"{one.name} is switched off")
-    if not one.path:
-        return Found(State.WARN, f"{one.name} not found", "hover has no answer for its languages", one.hint or f"Install {one.name}.")
-    if one.error:
-        return Found(State.FAIL, f"{one.name} at {one.path} does not work", one.error, f"Install {one.name} again.")
-    return ok(" ".join(part for part in (one.name, one.version, "answers" if one.deep else "", f"at {one.path}") if part))
+def _is_newer(facts: Facts) -> bool:
+    started = (facts.daemon or {}).get("startedAt")
+    if facts.config.changed_at is None or not isinstance(started, str):
+        return False
+    try:
+        return facts.config.changed_at > datetime.fromisoformat(started).timestamp()
+    except ValueError:
+        return False

@@ -11,9 +11,10 @@ COLOURS = {State.OK: "32", State.WARN: "33", State.FAIL: "1;31", State.SKIP: "2"
 
 
 def text(checks: Sequence[Check], *, color: bool) -> str:
-    """The whole report with its last line, the sum."""
+    """The whole report; its last line is the sum, and what to do first."""
     width = max((len(check.id) for check in checks), default=0)
-    return "".join(_lines(check, width, color=color) for check in checks) + _sum(checks) + "\n"
+    before = [None, *(check.id for check in checks)]
+    return "".join(_lines(check, width, again=check.id == last, color=color) for check, last in zip(checks, before, strict=False)) + _sum(checks)
 
 
 def failed(checks: Sequence[Check]) -> bool:
@@ -21,17 +22,20 @@ def failed(checks: Sequence[Check]) -> bool:
     return any(check.state is State.FAIL for check in checks)
 
 
-def _lines(check: Check, width: int, *, color: bool) -> str:
+def _lines(check: Check, width: int, *, again: bool, color: bool) -> str:
     mark = MARKS[check.state].ljust(4)
     painted = f"\x1b[{COLOURS[check.state]}m{mark}\x1b[0m" if color else mark
-    lines = [f"{painted}  {check.id.ljust(width)}  {check.summary}"]
-    indent = " " * (width + 8)
-    lines += [f"{indent}why: {check.reason}"] if check.reason else []
-    lines += [f"{indent}fix: {check.fix}"] if check.fix else []
+    lines = [f"{painted}  {('' if again else check.id).ljust(width)}  {check.summary}"]
+    if check.state in (State.WARN, State.FAIL):  # one glance: only what is wrong is explained
+        indent = " " * (width + 8)
+        lines += [f"{indent}why: {check.reason}"] if check.reason else []
+        lines += [f"{indent}fix: {check.fix}"] if check.fix else []
     return "\n".join(lines) + "\n"
 
 
 def _sum(checks: Sequence[Check]) -> str:
-    words = ((State.FAIL, "failed"), (State.WARN, "warned"), (State.OK, "fine"))
+    words = ((State.FAIL, "failed"), (State.WARN, "warned"), (State.OK, "fine"), (State.SKIP, "skipped"))
     counts = [(sum(one.state is state for one in checks), word) for state, word in words]
-    return ", ".join(f"{count} {word}" for count, word in counts if count)
+    said = ", ".join(f"{count} {word}" for count, word in counts if count)
+    worst = next((one for one in checks if one.state is State.FAIL), None)
+    return f"Nothing fails: {said}.\n" if worst is None else f"{said}. First: {worst.id}: {worst.fix or worst.summary}\n"

@@ -1,4 +1,4 @@
-"""H1, H6, H8, H10: the commands as a user types them, against a real daemon."""
+"""H1, H8, H10: the commands as a user types them, against a real daemon."""
 
 from __future__ import annotations
 
@@ -217,42 +217,6 @@ def test_tools_and_status_are_for_people_and_for_programs(shared_daemon: Daemon)
     assert {"grep", "hover", "run_command"} <= {tool["name"] for tool in json.loads(sidecar(shared_daemon, "tools", "--json").stdout)["tools"]}
     assert b"lane search" in sidecar(shared_daemon, "status").stdout
     assert json.loads(sidecar(shared_daemon, "status", "--json").stdout)["pid"] == shared_daemon.pid
-
-
-def test_doctor_compares_the_running_daemon_with_the_installation(shared_daemon: Daemon) -> None:
-    """Nothing fails, so exit 0; the command and the daemon run the same checks."""
-    done = sidecar(shared_daemon, "doctor", "--json")
-    checks = {check["id"]: check for check in json.loads(done.stdout)["checks"]}
-    assert done.returncode == 0, checks
-    assert checks["daemon"]["state"] == "ok"
-    assert checks["owner"]["summary"] == f"locks are held by the daemon, pid {shared_daemon.pid}"
-    assert list(dict.fromkeys(check["id"] for check in shared_daemon.call("sidecar/doctor")["checks"])) == list(checks)
-
-
-def test_doctor_deep_starts_the_language_servers(shared_daemon: Daemon) -> None:
-    """And says which version answered."""
-    checks = json.loads(sidecar(shared_daemon, "doctor", "--deep", "--json").stdout)["checks"]
-    assert [check["summary"].split(" at ")[0].split()[-1] for check in checks if check["id"] == "servers"] == ["answers"]
-
-
-def test_doctor_explains_a_wrong_configuration_and_exits_1(make_daemon: DaemonFactory) -> None:
-    """With file and line; no daemon is needed for that."""
-    daemon = make_daemon(config="[daemon]\nidle_exits = 3\n")
-    done = sidecar(daemon, "doctor")
-    assert done.returncode == 1
-    assert b"config.toml:2: daemon.idle_exits: unknown key. Did you mean daemon.idle_exit_s?" in done.stdout
-
-
-def test_doctor_fix_removes_what_a_killed_daemon_left(make_daemon: DaemonFactory) -> None:
-    """Then there is nothing to warn about."""
-    daemon = make_daemon().start()
-    daemon.kill9()
-    states = {check["id"]: check["state"] for check in json.loads(sidecar(daemon, "doctor", "--json").stdout)["checks"]}
-    assert states["socket"] == "warn"
-    assert b"removed " in sidecar(daemon, "doctor", "--fix").stdout
-    assert daemon.sockets_left() == []
-    states = {check["id"]: check["state"] for check in json.loads(sidecar(daemon, "doctor", "--json").stdout)["checks"]}
-    assert states["socket"] == "ok"
 
 
 def test_the_log_has_the_daemons_first_line(shared_daemon: Daemon) -> None:

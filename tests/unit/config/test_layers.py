@@ -64,6 +64,17 @@ def test_a_fifo_in_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
         layers.from_file(tmp_path / layers.ROOT_FILE)
 
 
+def test_a_folder_in_place_of_a_file_is_refused_by_name(tmp_path: Path) -> None:
+    """An error of ours, with the path, and not Python's own about a descriptor."""
+    with pytest.raises(Misconfigured, match="config.toml: is not a plain file"):
+        layers.from_file(_made_folder(tmp_path / "config.toml"))
+
+
+def _made_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
 def test_an_endless_file_is_refused(tmp_path: Path) -> None:
     """A link to a device is no settings file."""
     (tmp_path / layers.ROOT_FILE).symlink_to("/dev/zero")

@@ -22,7 +22,7 @@ def test_it_is_aligned_and_says_why_and_what_to_do() -> None:
         "FAIL  x       broken",
         "              why: because",
         "              fix: mend",
-        "1 failed, 1 warned, 1 fine",
+        "1 failed, 1 warned, 1 fine. First: x: mend",
     ]
 
 
@@ -35,3 +35,9 @@ def test_only_a_failure_fails() -> None:
     """Warnings and skips are exit 0."""
     assert not report.failed(CHECKS[:2])
     assert report.failed(CHECKS)
+
+
+def test_several_lines_of_one_check_carry_its_name_once() -> None:
+    """And what is skipped or fine is not explained, whatever it knows."""
+    lines = report.text([Check("servers", State.OK, "a"), Check("servers", State.SKIP, "b", "not found", "install it")], color=False).splitlines()
+    assert lines == ["ok    servers  a", "skip           b", "Nothing fails: 1 fine, 1 skipped."]
