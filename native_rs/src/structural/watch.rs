@@ -108,17 +108,18 @@ impl<I: Iterator> Iterator for Steps<'_, I> {
             None
         }
     }
+}
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
+impl<I: ExactSizeIterator> ExactSizeIterator for Steps<'_, I> {
+    /// ast-grep's own iterator knows its length, but not its size hint.
+    fn len(&self) -> usize {
         if self.watch.spent().is_some() {
-            (0, Some(0))
+            0
         } else {
-            self.inner.size_hint()
+            self.inner.len()
         }
     }
 }
-
-impl<I: ExactSizeIterator> ExactSizeIterator for Steps<'_, I> {}
 
 /// A parsed text of one language.
 #[derive(Clone)]
