@@ -25,6 +25,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every table of the configuration."""
 
@@ -82,11 +87,13 @@ class Limits(Table, frozen=True):
         clients: connections at once; one more is refused. Each takes two of the daemon's descriptors (`daemon/descriptors.py`).
         outbox_bytes: what may queue for one client behind the reply being written (design 3.16).
         in_flight: unanswered requests of one connection; one more is refused with -32001.
+        servers_rss_bytes: memory of all language servers together over which idle ones are stopped; at first half of the machine's.
     """
 
     clients: Count = 512
     outbox_bytes: Bytes = 64 << 20
     in_flight: Count = 1024
+    servers_rss_bytes: Bytes = msgspec.field(default_factory=lambda: memory() // 2)
 
 
 class Server(Table, frozen=True):

@@ -121,7 +121,15 @@ def _built(settings: config.Config, claim: locks.Claim, journal: str, extra_tool
     connections: dict[str, Connection] = {}
     subscriptions = Subscriptions(connections, journal)
     roots = Roots(settings.flags, os.environ, Path(claim.state_dir), log.warning)
-    hub = Hub(processes, documents, counters, settings.servers, on_event=subscriptions.publish, overrides_of=roots.servers_of)
+    hub = Hub(
+        processes,
+        documents,
+        counters,
+        settings.servers,
+        on_event=subscriptions.publish,
+        overrides_of=roots.servers_of,
+        rss_max_bytes=settings.limits.servers_rss_bytes,
+    )
     core = Core(
         config=settings,
         counters=counters,

@@ -14,6 +14,7 @@ from sidecar.langs.disk import shutting_down
 from sidecar.langs.environment import shipped
 from sidecar.langs.lifeline import Key, Lifeline, World
 from sidecar.langs.places import Place
+from sidecar.langs.scales import Scales
 
 MAX_SERVERS = 16
 """Servers at once: a basedpyright takes 214 MB (field notes 1.5); the one unused longest makes room."""
@@ -26,11 +27,13 @@ class Fleet:
 
     Args:
         world: what each gets.
+        rss_max_bytes: memory that all together may use.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, rss_max_bytes: int) -> None:
         self._world = world
         self._lifelines: dict[Key, Lifeline] = {}
+        self._scales = Scales(world, lambda: list(self._lifelines.values()), rss_max_bytes)
         self._closed = False
 
     @contextmanager
@@ -46,6 +49,7 @@ class Fleet:
             raise shutting_down()
         lifeline = self._running(caller, place) if caller.rights is Rights.READER else self._any(caller, place)
         lifeline.users += 1
+        self._scales.ensure()
         try:
             yield lifeline
         finally:
@@ -68,6 +72,7 @@ class Fleet:
     async def stop(self) -> None:
         """End all, for good."""
         self._closed = True
+        self._scales.close()
         await asyncio.gather(*(lifeline.stop() for lifeline in self._lifelines.values()))
 
     def _any(self, caller: Caller, place: Place) -> Lifeline:

@@ -95,6 +95,7 @@ class Hub:
         clock: for back-off, breaker and idle stop.
         rows: the table.
         overrides_of: the same as `overrides` for one root; blocking.
+        rss_max_bytes: memory that all servers together may use.
     """
 
     def __init__(
@@ -108,11 +109,12 @@ class Hub:
         clock: Clock | None = None,
         rows: Sequence[Row] = servers.ROWS,
         overrides_of: Callable[[str], Mapping[str, config.Server]] | None = None,
+        rss_max_bytes: int = config.Limits().servers_rss_bytes,
     ) -> None:
         self._documents = documents
         self._disk = Disk()
         of_root = overrides_of or (lambda root: overrides)
-        self._fleet = Fleet(World(processes, self._disk, counters, clock or LoopClock(), self._present, on_event))
+        self._fleet = Fleet(World(processes, self._disk, counters, clock or LoopClock(), self._present, on_event), rss_max_bytes)
         self._places = Places(documents, self._disk, servers.table(overrides, rows), lambda root: servers.table(of_root(root), rows), self._fleet.runs)
         documents.on_closed(self._fleet.document_closed)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ class Key:
     root: str
     env: tuple[tuple[str, str], ...]
 
+    def environment(self) -> dict[str, Any]:
+        """The environment for showing: a digest that tells two apart, and the names alone, as values may be private."""
+        digest = hashlib.blake2s(repr(self.env).encode("utf-8", "replace"), digest_size=6).hexdigest()
+        return {"key": digest, "names": [name for name, value in self.env if value]}
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -68,6 +74,8 @@ class Lifeline:
         breaker: how often it has failed in a row, and until when it is left alone.
         users: calls that use it or wait for it now.
         used_at: when it was last used.
+        starts: how often it was started.
+        rss_bytes: memory of its process tree when it was last looked at; 0 = not yet.
     """
 
     def __init__(self, key: Key, row: Row, world: World) -> None:
@@ -80,6 +88,7 @@ class Lifeline:
         self.users = 0
         self.used_at = world.clock.now()
         self.starts = 0
+        self.rss_bytes = 0
         self._world = world
         self._failure: SidecarError | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -108,14 +117,24 @@ class Lifeline:
         """Whether it has a process, takes one, or will by itself."""
         return self.running is not None or self._starting is not None or self._timer is not None
 
+    @property
+    def state(self) -> str:
+        """For showing: `running`, `starting`, `waiting` (for its back-off), `broken` (its breaker is open) or `stopped`."""
+        if self.running is not None:
+            return "running"
+        if self._starting is not None or self._timer is not None:
+            return "waiting" if self._starting is None else "starting"
+        return "broken" if self.breaker.wait_s(self._world.clock.now()) and self.breaker.is_open else "stopped"
+
     def status(self) -> dict[str, Any]:
         """For `sidecar/status`."""
-        client, failure, breaker = self.running, self._failure, self.breaker
-        retry_ms = round(breaker.wait_s(self._world.clock.now()) * 1e3)
+        client, failure, breaker, now = self.running, self._failure, self.breaker, self._world.clock.now()
+        retry_ms = round(breaker.wait_s(now) * 1e3)
         words = client.stderr() if client else failure.data if failure else {}
         return {
             "name": self.row.name,
             "root": self.key.root,
+            "state": self.state,
             "readiness": self.readiness,
             "running": client is not None,
             "pid": client.pid if client else None,
@@ -123,7 +142,11 @@ class Lifeline:
             "positionEncoding": client.said.encoding if client else None,
             "inFlight": client.in_flight if client else 0,
             "documents": len(self.desk.texts()) if client else 0,
+            "uptimeMs": round((now - self._born_at) * 1e3) if client else None,
+            "rssBytes": self.rss_bytes or None if client else None,
             "starts": self.starts,
+            "restarts": max(0, self.starts - 1),
+            "environment": self.key.environment(),
             "breaker": {"attempts": breaker.attempts, "open": breaker.is_open, "retryInMs": retry_ms},
             "lastError": failure.message if failure else None,
             "stderr": words.get("stderr", ""),
@@ -183,13 +206,28 @@ class Lifeline:
         while self._ending:
             await asyncio.wait(self._ending)
 
-    def end(self, why: str) -> None:
-        """End the running server in the background; the next request starts another."""
+    def end(self, why: str, **data: object) -> None:
+        """End the running server in the background, and tell why; the next request starts another."""
         client, self.running = self.running, None
         self._cancel_timers()
         if client is not None:
-            self._tell("server.stopped", reason=why)
+            self._tell("server.stopped", reason=why, **data)
             self._own(client.stop())
+
+    def overweight(self) -> None:
+        """It uses too much memory: end it, whoever waits for it, and count that as a failure, or the next request would only begin it again."""
+        client, most = self.running, self.row.rss_max_bytes
+        if client is None:
+            return
+        # What waits for it is told this, and it is not asked to shut down: that could need more memory still.
+        client.end = f"its processes used {self.rss_bytes} bytes of memory, of {most} allowed (servers.{self.row.name}.rss_max_bytes)"
+        self._failure = client.crashed()
+        self._world.counters["servers.failures"] += 1
+        now = self._world.clock.now()
+        self.breaker = self.breaker.failed(now, now - self._born_at)
+        log.warning("%s in %s: %s", self.row.name, self.key.root, self._failure.message)
+        self.end("memory", rssBytes=self.rss_bytes, maxBytes=most)
+        self._signal()
 
     def touch(self) -> None:
         """It was used."""
@@ -230,7 +268,7 @@ class Lifeline:
         await client.start(argv, Deadline.after_ms(row.start_s * 1e3))
         self._failure = None
         self.running, self.fresh = client, fresh
-        self._born_at = world.clock.now()
+        self._born_at, self.rss_bytes = world.clock.now(), 0
         self.desk = Desk(lambda notes: _sent(client, notes))
         replay, self._replay = self._replay, []
         self.desk.reopen([present for old in replay if (present := world.refresh(old)) is not None])

@@ -55,6 +55,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--bare-null", action="store_true", help="sends messages that are just null")
     parser.add_argument("--garbage", action="store_true", help="prints a line that is no message at the first hover")
     parser.add_argument("--no-hover", action="store_true", help="does not announce hovers")
+    parser.add_argument("--eat", type=int, default=0, metavar="BYTES", help="of memory, kept from the first hover on")
+    parser.add_argument("--status", type=Path, help="rust-analyzer's dialect: reading until this file is there, answers null before")
+    parser.add_argument("--health", default="ok", help="what that dialect says of it in the end")
     parser.add_argument("--stubborn", action="store_true", help="ignores TERM and exit, and has a child that does so too")
     return parser.parse_args()
 
@@ -66,6 +69,7 @@ class Server:
         self.told = told
         self.texts: dict[str, tuple[int, str]] = {}
         self.hovers = 0
+        self.eaten = b""
         self._writing = threading.Lock()
         self._asked = 100
         self._held: list[Any] = []
@@ -140,6 +144,9 @@ class Server:
             self.send(None)
             self.send([])
             self.send({"jsonrpc": "2.0", "id": None, "result": None})
+        if self.told.status:
+            self.status("ok", quiescent=False)
+            threading.Thread(target=self._status, daemon=True).start()
         if self.told.index:
             self.progress("begin")
             threading.Thread(target=self._index, daemon=True).start()
@@ -151,6 +158,14 @@ class Server:
     def _index(self) -> None:
         _wait_for(self.told.index)
         self.progress("end")
+
+    def status(self, health: str, *, quiescent: bool) -> None:
+        """`experimental/serverStatus`."""
+        self.send({"jsonrpc": "2.0", "method": "experimental/serverStatus", "params": {"health": health, "quiescent": quiescent, "message": None}})
+
+    def _status(self) -> None:
+        _wait_for(self.told.status)
+        self.status(self.told.health, quiescent=True)
 
     def on_shutdown(self, message: Any) -> None:
         """Answered."""
@@ -203,6 +218,8 @@ class Server:
         if told.flood:
             sys.stderr.write("flood " * (told.flood // 6))
             sys.stderr.flush()
+        if told.eat and not self.eaten:
+            self.eaten = b"x" * told.eat
         if told.crash_on == self.hovers:
             print("bad_server: I crash now", file=sys.stderr, flush=True)
             os._exit(4)
@@ -232,7 +249,7 @@ class Server:
             self.fail(id, -32603, "I cannot")
         elif told.answer == "wrong":
             self.reply(id, ["no", "hover"])
-        elif told.answer == "null" or (told.index and not told.index.exists()):
+        elif told.answer == "null" or any(gate and not gate.exists() for gate in (told.index, told.status)):
             self.reply(id, None)
         else:
             self.reply(id, self.hover(message["params"]))

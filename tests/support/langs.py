@@ -45,6 +45,10 @@ class VirtualClock:
         heapq.heappush(self._due, (self._now + delay_s, next(self._order), timer))
         return timer
 
+    def due(self) -> int:
+        """How many calls are still to come."""
+        return sum(timer.is_set for _, _, timer in self._due)
+
     def advance(self, by_s: float) -> None:
         """Let time pass, and do what falls due in it."""
         until = self._now + by_s
@@ -62,6 +66,11 @@ class _Timer:
         """Never."""
         self._call = None
 
+    @property
+    def is_set(self) -> bool:
+        """Whether it will happen."""
+        return self._call is not None
+
     def run(self) -> None:
         """Now."""
         call, self._call = self._call, None
@@ -77,14 +86,14 @@ class Rig:
         events: what the hub told: kind, data.
     """
 
-    def __init__(self, base: Path, clock: Clock, rows: Sequence[Row], overrides: Mapping[str, Server]) -> None:
+    def __init__(self, base: Path, clock: Clock, rows: Sequence[Row], overrides: Mapping[str, Server], total: int) -> None:
         self.project = base / "p"
         self.log_path = base / "bad.log"
         self.processes = Processes(base / "state", str(base / "none.sock"))
         self.documents = Documents()
         self.counters = Counters()
         self.events: list[tuple[str, dict[str, object]]] = []
-        self.hub = Hub(self.processes, self.documents, self.counters, overrides, on_event=self._told, clock=clock, rows=rows)
+        self.hub = Hub(self.processes, self.documents, self.counters, overrides, on_event=self._told, clock=clock, rows=rows, rss_max_bytes=total)
 
     def _told(self, kind: str, data: dict[str, object]) -> None:
         self.events.append((kind, data))
@@ -160,7 +169,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def bad_rig(base: Path, *flags: str, clock: Clock | None = None, overrides: Mapping[str, Server] | None = None, **row: Any) -> AsyncIterator[Rig]:
+async def bad_rig(
+    base: Path, *flags: str, clock: Clock | None = None, overrides: Mapping[str, Server] | None = None, total: int = 1 << 40, **row: Any
+) -> AsyncIterator[Rig]:
     """A hub whose only server is the scripted one; at the end nothing of it may be left.
 
     Args:
@@ -168,11 +179,12 @@ async def bad_rig(base: Path, *flags: str, clock: Clock | None = None, overrides
         flags: the scripted server's.
         clock: of the hub.
         overrides: the user's configuration.
+        total: memory in bytes that all servers may use.
         row: what is changed about its row.
     """
     command = (sys.executable, "-S", str(BAD_SERVER), "--log", str(base / "bad.log"), *flags)
     bad = Row(name="bad", command=command, languages={".bad": "bad"}, markers=(".root",), settings={"bad": {"known": 7}}, start_s=PATIENCE_S, idle_stop_s=0)
-    async with rig(base, [replace(bad, **row)], clock, overrides) as made:
+    async with rig(base, [replace(bad, **row)], clock, overrides, total) as made:
         made.write(".root", "")
         made.write("a.bad", "name = 1\n")
         yield made
@@ -180,9 +192,11 @@ async def bad_rig(base: Path, *flags: str, clock: Clock | None = None, overrides
 
 
 @asynccontextmanager
-async def rig(base: Path, rows: Sequence[Row] = ROWS, clock: Clock | None = None, overrides: Mapping[str, Server] | None = None) -> AsyncIterator[Rig]:
+async def rig(
+    base: Path, rows: Sequence[Row] = ROWS, clock: Clock | None = None, overrides: Mapping[str, Server] | None = None, total: int = 1 << 40
+) -> AsyncIterator[Rig]:
     """A hub with any servers; at the end nothing of it may be left."""
-    made = Rig(base, clock or LoopClock(), rows, overrides or {})
+    made = Rig(base, clock or LoopClock(), rows, overrides or {}, total)
     made.project.mkdir(parents=True, exist_ok=True)
     try:
         yield made

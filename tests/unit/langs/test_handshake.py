@@ -42,6 +42,9 @@ def test_a_root_that_is_no_utf_8_is_still_json() -> None:
     [
         ({"capabilities": {"hoverProvider": True, "positionEncoding": "utf-8"}}, Server(PositionEncoding.UTF8, True, "")),
         ({"capabilities": {"hoverProvider": {}}, "serverInfo": {"name": "x", "version": "1.2"}}, Server(PositionEncoding.UTF16, True, "1.2")),
+        # gopls tells its whole build information.
+        ({"capabilities": {"hoverProvider": True}, "serverInfo": {"version": '{"Main":{"Version":"v0.21.1"},"Deps":[]}'}}, Server(version="v0.21.1")),
+        ({"capabilities": {"hoverProvider": True}, "serverInfo": {"version": "v" * 1000}}, Server(version="v" * 100)),
         ({"capabilities": {"hoverProvider": {"workDoneProgress": True}}}, Server(PositionEncoding.UTF16, True, "")),
         ({"capabilities": {"hoverProvider": False}}, Server(PositionEncoding.UTF16, False, "")),
         ({"capabilities": {}}, Server(PositionEncoding.UTF16, False, "")),

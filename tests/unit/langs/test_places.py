@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sidecar.engine.spec import Caller
+from sidecar.engine.spec import Caller, Rights
 from sidecar.errors import InvalidParams, NotFound
 from sidecar.langs.disk import Disk
 from sidecar.langs.documents import Documents
@@ -70,6 +71,37 @@ async def test_what_no_server_serves_is_not_found(rig: Rig) -> None:
     with pytest.raises(NotFound, match=r"c\.y") as caught:
         await rig.places.find(ME, str(rig.base), rig.uri("c.y"))
     assert ".x" in caught.value.hint
+
+
+async def test_of_two_servers_the_first_that_is_installed_is_chosen(rig: Rig, tmp_path: Path) -> None:
+    """By the caller's PATH; without any, the first one is named, whose error says how to get it."""
+    rows = [replace(ROW, name=name, command=(f"no-such-{name}",)) for name in ("one", "two")]
+    program = tmp_path / "bin" / "no-such-two"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    places = Places(rig.documents, rig.disk, rows, lambda root: rows)
+    mine = Caller("me", env={"PATH": str(program.parent)})
+    assert (await places.find(mine, str(rig.base), rig.uri("a.x"))).row.name == "two"
+    rig.documents.open("me", rig.uri("a.x"), "ex", 3, "unsaved")
+    assert (await places.find(mine, str(rig.base), rig.uri("a.x"))).row.name == "two"
+    assert (await places.find(Caller("other", env={"PATH": "/nowhere"}), str(rig.base), rig.uri("a.x"))).row.name == "one"
+
+
+async def test_a_reader_gets_the_one_that_runs(rig: Rig) -> None:
+    """Its own environment is a sandbox's and tells nothing."""
+    rows = [replace(ROW, name=name) for name in ("one", "two", "three")]
+    places = Places(rig.documents, rig.disk, rows, lambda root: rows, lambda name, root: (name, root) == ("two", str(rig.base)))
+    reader = Caller("r", rights=Rights.READER, roots=(str(rig.base),))
+    assert (await places.find(reader, str(rig.base), rig.uri("a.x"))).row.name == "two"
+
+
+async def test_one_that_is_switched_off_for_a_root_leaves_the_others(rig: Rig) -> None:
+    """With none left it is said so."""
+    rows = [replace(ROW, name=name) for name in ("one", "two")]
+    assert (await Places(rig.documents, rig.disk, rows, lambda root: rows[1:]).find(ME, str(rig.base), rig.uri("a.x"))).row.name == "two"
+    with pytest.raises(NotFound, match="one, two is switched off"):
+        await Places(rig.documents, rig.disk, rows, lambda root: []).find(ME, str(rig.base), rig.uri("a.x"))
 
 
 async def test_the_callers_other_buffers_of_the_same_project_stand_beside(rig: Rig) -> None:

@@ -45,6 +45,17 @@ def test_rust_analyzers_status_says_when_it_is_quiet() -> None:
     assert watch.state is Readiness.DEGRADED
 
 
+def test_a_silent_server_is_ready_with_its_first_diagnostics() -> None:
+    """Before it has read the first document its empty answers mean nothing; for other dialects they are no sign."""
+    watch = Watch(Dialect.DIAGNOSTICS)
+    assert watch.state is Readiness.INDEXING
+    notice(watch, "textDocument/publishDiagnostics", {"uri": "file:///a", "diagnostics": []})
+    assert watch.state is Readiness.READY
+    other = Watch(Dialect.SERVER_STATUS)
+    notice(other, "textDocument/publishDiagnostics", {"uri": "file:///a", "diagnostics": []})
+    assert other.state is Readiness.INDEXING
+
+
 @pytest.mark.parametrize("params", [None, [], {"token": None}, {"token": 1.5, "value": 3}, {"value": {"kind": "begin"}}])
 def test_nonsense_says_nothing(params: Any) -> None:
     """It does not fail either."""

@@ -143,6 +143,13 @@ def test_a_notification_keeps_its_whole_body() -> None:
     assert (event.method, bytes(event.params), event.body) == ("textDocument/didOpen", b"[]", body)
 
 
+def test_no_params_are_no_member() -> None:
+    """LSP's `void`: TypeScript 7's server refuses `null` there."""
+    peer = Peer()
+    assert json.loads(peer.request("shutdown", b"")[1]) == {"jsonrpc": "2.0", "id": 1, "method": "shutdown"}
+    assert json.loads(peer.notify("exit", b"")) == {"jsonrpc": "2.0", "method": "exit"}
+
+
 def test_our_requests_get_their_replies() -> None:
     """Matched by id, once; results, errors and null results."""
     peer = Peer()
