@@ -16,7 +16,9 @@ HELP = "show what the daemon does"
 def arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--json", action="store_true", dest="as_json", help="print the reply's result")
-    parser.add_argument("--watch", action="store_true", help="show it again every second")
+    parser.add_argument(
+        "--watch", action="store_true", help="one live page until Ctrl-C or q, which end it with 0; in a pipe a plain page (or line of JSON) a second"
+    )
 
 
 def quick(words: list[str]) -> dict[str, bool] | None:
@@ -25,18 +27,18 @@ def quick(words: list[str]) -> dict[str, bool] | None:
 
 
 def run(as_json: bool = False, watch: bool = False) -> int:
-    """Print it once, or again and again until interrupted."""
+    """Print it once, or show it until the user has seen enough."""
+    if watch:
+        from sidecar.cli import watch as watching
+
+        return watching.watch(text, as_json=as_json)
     with ndjson.connect() as client:
-        while True:
-            status = client.request("sidecar/status")
-            if as_json:
-                output.write_json(status)
-            else:
-                output.write(("\x1b[H\x1b[2J" if watch and output.on_terminal() else "") + text(status, client.hello))
-            if not watch:
-                return 0
-            output.flush()
-            _pause()
+        status = client.request("sidecar/status")
+        if as_json:
+            output.write_json(status)
+        else:
+            output.write(text(status, client.hello))
+    return 0
 
 
 def text(status: dict[str, Any], hello: dict[str, Any]) -> str:
@@ -64,9 +66,3 @@ def _server(server: dict[str, Any]) -> str:
 def _duration(seconds: float) -> str:
     hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}"
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(1)
