@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,8 @@ _KINDS: dict[str, type[errors.SidecarError]] = {
 @functools.cache
 def _module() -> ModuleType:
     try:
+        if os.environ.get("SIDECAR_NATIVE") == "off":
+            raise ImportError("SIDECAR_NATIVE is off")
         return importlib.import_module("sidecar._native")
     except ImportError as cause:
         raise errors.NotInstalled(

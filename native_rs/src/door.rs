@@ -9,17 +9,18 @@ use crate::error::{Error, Result};
 use crate::pool::{panic_text, pool};
 #[cfg(feature = "structural")]
 use crate::structural;
-use crate::{fault, grep, json, stats};
+use crate::{fault, glob, grep, json, stats};
 
 /// Run an operation. Blocks until no worker is in it any more. A panic becomes `failed`.
 pub fn run(op: &str, body: &[u8], flag: &Arc<Flag>, emit: Emit<'_>) -> Result<Vec<u8>> {
     let ran = catch_unwind(AssertUnwindSafe(|| match op {
         "grep" => grep::run(body, flag, emit),
+        "glob" => glob::run(body, flag, emit),
         #[cfg(feature = "structural")]
         "ast_grep" => structural::run(body, flag, emit),
         "fault" => fault::run(body, flag),
         _ => Err(Error::invalid(
-            format!("op: {op} is none of grep, ast_grep, fault"),
+            format!("op: {op} is none of grep, glob, ast_grep, fault"),
             "this is a bug of the caller",
         )),
     }));

@@ -1,13 +1,16 @@
 //! What a search has found so far: limits, order, and the bytes of the reply. Workers hand in files, the caller takes bytes out.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::cursor::{Cursor, WHOLE_FILE};
 use crate::json;
 use crate::request::{Mode, Order, Request};
 use crate::sync::lock;
+use crate::walk::Candidate;
 
 /// Files that may be searched ahead of the one whose turn it is (search-engine.md 5.8).
 const WINDOW: u64 = 64;
@@ -46,6 +49,12 @@ pub struct Items {
     pub bytes: Vec<u8>,
     /// Where each item ends in `bytes`.
     pub ends: Vec<usize>,
+    /// Where each item stands in the file, if the tool says so.
+    pub offsets: Vec<u64>,
+    /// Which file it is: number of its root, and path below it.
+    pub place: (usize, Vec<u8>),
+    /// Whether these are the last items of the file, and it was searched to its end.
+    pub whole: bool,
 }
 
 impl Items {
@@ -53,6 +62,18 @@ impl Items {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.offsets.clear();
+        self.whole = false;
+    }
+
+    /// The items to come are of this file.
+    pub fn begin(&mut self, candidate: &Candidate) {
+        self.clear();
+        self.place.0 = candidate.root;
+        self.place.1.clear();
+        self.place
+            .1
+            .extend_from_slice(candidate.rel.as_os_str().as_bytes());
     }
 
     /// Whether nothing is in it.
@@ -90,6 +111,10 @@ struct Inner {
     parked_bytes: usize,
     flushed: bool,
     first_at: Option<Instant>,
+    /// Up to where, in path order, everything is in the reply.
+    at: Option<Cursor>,
+    /// A file was left before its end: `at` stays in it.
+    torn: bool,
 }
 
 /// The reply in the making.
@@ -103,6 +128,7 @@ pub struct Output {
     limit: u64,
     max_bytes: u64,
     ordered: bool,
+    pages: bool,
 }
 
 /// What handing in a file led to.
@@ -133,6 +159,8 @@ impl Output {
             parked_bytes: 0,
             flushed: false,
             first_at: None,
+            at: None,
+            torn: false,
         };
         Output {
             inner: Mutex::new(inner),
@@ -143,6 +171,7 @@ impl Output {
             limit: request.limit,
             max_bytes: request.max_bytes,
             ordered: request.order == Order::Path,
+            pages: request.pages,
         }
     }
 
@@ -166,6 +195,7 @@ impl Output {
         if self.ordered && number != inner.turn {
             return None;
         }
+        items.whole = false;
         let handed = self.append(&mut inner, items, first);
         items.clear();
         Some(handed)
@@ -180,6 +210,7 @@ impl Output {
             return Handed::default();
         }
         let mut handed = self.append(&mut inner, items, first);
+        inner.torn |= !items.whole;
         items.clear();
         if self.ordered {
             handed.notice |= self.next_turns(&mut inner);
@@ -195,16 +226,21 @@ impl Output {
         while let Some(waiting) = inner.parked.remove(&inner.turn) {
             inner.parked_bytes -= waiting.bytes.len();
             notice |= self.append(inner, &waiting, true).notice;
+            inner.torn |= !waiting.whole;
             inner.turn += 1;
         }
         notice
     }
 
     fn append(&self, inner: &mut Inner, items: &Items, first: bool) -> Handed {
-        if items.is_empty() || inner.reason.is_some() {
+        if inner.reason.is_some() {
             return Handed::default();
         }
         let (count, reason) = self.fitting(inner, items);
+        self.mark(inner, items, count);
+        if items.is_empty() {
+            return Handed::default();
+        }
         if let Some(reason) = reason {
             inner.reason = Some(reason);
             self.full.store(true, Ordering::SeqCst);
@@ -228,6 +264,28 @@ impl Output {
             notice: self.stream && count > 0 && (was_empty || ripe(inner)),
             moved: false,
         }
+    }
+
+    /// Note how far the reply goes when the first `count` of `items` are in it.
+    fn mark(&self, inner: &mut Inner, items: &Items, count: usize) {
+        if !self.pages || inner.torn {
+            return;
+        }
+        let offset = if items.whole && count == items.ends.len() {
+            WHOLE_FILE
+        } else if let Some(offset) = count
+            .checked_sub(1)
+            .and_then(|last| items.offsets.get(last))
+        {
+            *offset
+        } else {
+            return;
+        };
+        let at = inner.at.get_or_insert_default();
+        at.root = items.place.0;
+        at.rel.clear();
+        at.rel.extend_from_slice(&items.place.1);
+        at.offset = offset;
     }
 
     /// How many of `items` still fit, and why not all.
@@ -295,6 +353,19 @@ impl Output {
         Some(chunk)
     }
 
+    /// The reply's bytes for a tool that only names files: nothing is counted but what could not be listed.
+    pub fn finish_plain(&self) -> Vec<u8> {
+        let mut inner = lock(&self.inner);
+        let mut out = std::mem::take(&mut inner.bytes);
+        out.extend_from_slice(b"],");
+        inner.write_cursor(&mut out);
+        inner.write_verdict(&mut out);
+        out.extend_from_slice(b",\"skipped\":{\"unreadable\":");
+        json::number(&mut out, self.skipped.unreadable.load(Ordering::SeqCst));
+        out.extend_from_slice(b"}}");
+        out
+    }
+
     /// The reply's bytes: everything, or with a stream everything but the matches. `extra`: members of the tool's own, each with a
     /// comma behind it; what is said of every result stays at the end, where it is found without reading the rest.
     pub fn finish(&self, extra: &[u8]) -> Vec<u8> {
@@ -307,24 +378,42 @@ impl Output {
             out.extend_from_slice(b"],");
         }
         out.extend_from_slice(extra);
+        inner.write_cursor(&mut out);
         out.extend_from_slice(b"\"files\":");
         json::number(&mut out, inner.files);
         out.extend_from_slice(b",\"filesSearched\":");
         json::number(&mut out, self.searched.load(Ordering::SeqCst));
-        out.extend_from_slice(b",\"truncated\":");
-        out.extend_from_slice(if inner.reason.is_some() {
+        out.push(b',');
+        inner.write_verdict(&mut out);
+        self.skipped.write(&mut out);
+        out.push(b'}');
+        out
+    }
+}
+
+impl Inner {
+    /// `"cursor":"…",` if there is more, and it is known from where on.
+    fn write_cursor(&self, out: &mut Vec<u8>) {
+        if let (Some(_), Some(at)) = (self.reason, &self.at) {
+            out.extend_from_slice(b"\"cursor\":\"");
+            out.extend_from_slice(at.encode().as_bytes());
+            out.extend_from_slice(b"\",");
+        }
+    }
+
+    /// `"truncated":…`, and why.
+    fn write_verdict(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"truncated\":");
+        out.extend_from_slice(if self.reason.is_some() {
             b"true"
         } else {
             b"false"
         });
-        if let Some(reason) = inner.reason {
+        if let Some(reason) = self.reason {
             out.extend_from_slice(b",\"reason\":\"");
             out.extend_from_slice(reason.name().as_bytes());
             out.push(b'"');
         }
-        self.skipped.write(&mut out);
-        out.push(b'}');
-        out
     }
 }
 

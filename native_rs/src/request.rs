@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ignore::types::Types;
 use serde::Deserialize;
 
+use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::positions::Encoding;
 
@@ -14,6 +15,9 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 const MAX_CONTEXT_LINES: usize = 10_000;
 /// The most a reply may ask for; the daemon's own outbox is bounded far below.
 const MAX_REPLY_BYTES: u64 = 1 << 30;
+/// Paths in a reply of `glob`, unless asked for more; and the bytes of its reply, which are not asked for.
+const MAX_GLOBBED: u64 = 10_000;
+const MAX_GLOB_BYTES: u64 = 256 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -48,12 +52,22 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
+impl OneOrMany {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
 /// The request as it comes; every optional member may be null or absent, and unknown ones are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
     root: String,
     pattern: Option<OneOrMany>,
+    patterns: Option<OneOrMany>,
     paths: Option<Vec<String>>,
     fixed_strings: Option<bool>,
     case: Option<Case>,
@@ -107,6 +121,10 @@ pub struct Request {
     pub max_bytes: u64,
     pub max_line_bytes: usize,
     pub order: Order,
+    /// Where the page before ended.
+    pub cursor: Option<Cursor>,
+    /// Whether a truncated result says where the next page starts.
+    pub pages: bool,
     pub encoding: Encoding,
     /// Whether matches leave through `emit`; only matches do.
     pub stream: bool,
@@ -143,7 +161,31 @@ impl Request {
             mode: Mode::Matches,
             order: Order::Path,
             rgignore: false,
+            pages: false,
             ..request
+        })
+    }
+
+    /// Read a request of the tool `glob`: its patterns are globs, and what it hands out are files.
+    ///
+    /// Errors: `invalidParams` that names the field.
+    pub fn parse_glob(bytes: &[u8]) -> Result<Request> {
+        let mut wire = Wire::parse(bytes, "glob")?;
+        let Some(given) = wire.patterns.take() else {
+            return Err(Error::invalid(
+                "glob: missing field `patterns`",
+                "send a string or a list of strings",
+            ));
+        };
+        let limit = wire.limit.unwrap_or(MAX_GLOBBED);
+        Ok(Request {
+            globs: given.into_list(),
+            limit,
+            max_bytes: MAX_GLOB_BYTES,
+            mode: Mode::Files,
+            order: Order::Path,
+            stream: false,
+            ..wire.check()?
         })
     }
 }
@@ -159,12 +201,6 @@ impl Wire {
     }
 
     fn check(self) -> Result<Request> {
-        if self.cursor.is_some() {
-            return Err(Error::invalid(
-                "cursor: this engine (tier cold) makes none, so it takes none",
-                "leave cursor out and raise limit or maxBytes",
-            ));
-        }
         let root = PathBuf::from(&self.root);
         if !root.is_absolute() {
             return Err(Error::invalid(
@@ -174,6 +210,14 @@ impl Wire {
         }
         let encoding = named_encoding(self.encoding.as_deref())?;
         let mode = self.mode.unwrap_or_default();
+        let order = self.order.unwrap_or_default();
+        let cursor = self.cursor.as_deref().map(Cursor::decode).transpose()?;
+        if cursor.is_some() && order == Order::Any {
+            return Err(Error::invalid(
+                "cursor: there is none in order `any`",
+                "search in order `path` from the first page on",
+            ));
+        }
         Ok(Request {
             root,
             patterns: Vec::new(),
@@ -200,7 +244,9 @@ impl Wire {
             limit: self.limit.unwrap_or(1000),
             max_bytes: self.max_bytes.unwrap_or(1 << 20).min(MAX_REPLY_BYTES),
             max_line_bytes: self.max_line_bytes.unwrap_or(4096).max(1),
-            order: self.order.unwrap_or_default(),
+            order,
+            cursor,
+            pages: order == Order::Path,
             encoding,
             stream: self.stream.unwrap_or(false) && mode == Mode::Matches,
             roots: self.roots,
@@ -219,10 +265,7 @@ fn named_encoding(name: Option<&str>) -> Result<Encoding> {
 }
 
 fn patterns(given: OneOrMany) -> Result<Vec<String>> {
-    let patterns = match given {
-        OneOrMany::One(pattern) => vec![pattern],
-        OneOrMany::Many(patterns) => patterns,
-    };
+    let patterns = given.into_list();
     if patterns.is_empty() {
         return Err(Error::invalid(
             "pattern: expected at least one",

@@ -34,7 +34,12 @@ pub struct FileSink<'a, W> {
     watch: W,
     /// `before` lines of the match to come, as JSON strings.
     before: Vec<u8>,
+    /// Matches up to this offset are on an earlier page.
+    pub handed_out: Option<u64>,
+    /// The last match was on an earlier page, and so is its context.
+    skipping: bool,
     open: bool,
+    offset: u64,
     after_open: bool,
     events: u32,
     /// Matching lines (in multiline mode: matches), as `rg -c` counts.
@@ -61,7 +66,10 @@ impl<'a, W: Watch> FileSink<'a, W> {
             spans,
             watch,
             before: Vec::new(),
+            handed_out: None,
+            skipping: false,
             open: false,
+            offset: 0,
             after_open: false,
             events: 0,
             count: 0,
@@ -79,6 +87,7 @@ impl<'a, W: Watch> FileSink<'a, W> {
         }
         self.items.bytes.push(b'}');
         self.items.end_item();
+        self.items.offsets.push(self.offset);
         self.open = false;
         self.after_open = false;
     }
@@ -198,8 +207,16 @@ impl<W: Watch> Sink for FileSink<'_, W> {
         if self.watch.enough(self.items) {
             return Ok(false);
         }
+        self.skipping = self
+            .handed_out
+            .is_some_and(|upto| mat.absolute_byte_offset() <= upto);
+        if self.skipping {
+            self.before.clear();
+            return Ok(true);
+        }
         self.find_spans(searcher, mat)?;
         self.write_match(mat);
+        self.offset = mat.absolute_byte_offset();
         Ok(true)
     }
 
@@ -207,7 +224,8 @@ impl<W: Watch> Sink for FileSink<'_, W> {
         if self.stopped() {
             return Ok(false);
         }
-        if self.request.mode == Mode::Matches {
+        let skipped = self.skipping && matches!(context.kind(), SinkContextKind::After);
+        if self.request.mode == Mode::Matches && !skipped {
             self.write_context(context);
         }
         Ok(true)

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use ignore::{IncrementalIgnore, WalkBuilder};
 use rustix::fs::{Dir, FileType, OFlags};
 
-use crate::error::Result;
+use crate::cursor::Cursor;
+use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::roots::{self, Bounds, Root};
 use crate::rules;
@@ -72,6 +73,8 @@ pub struct Walk {
     follow: bool,
     sorted: bool,
     bounds: Option<Bounds>,
+    /// Nothing up to here is listed any more; only sorted walks have one.
+    cursor: Option<Cursor>,
 }
 
 impl Walk {
@@ -84,12 +87,20 @@ impl Walk {
         if sorted {
             roots.sort_by(|one, other| one.shown.cmp(&other.shown));
         }
+        let cursor = request.cursor.clone().filter(|_| sorted);
+        if cursor.as_ref().is_some_and(|at| at.root >= roots.len()) {
+            return Err(Error::invalid(
+                "cursor: no cursor of a search with these paths",
+                "send the `cursor` of the reply before, with all other arguments as they were",
+            ));
+        }
         Ok(Walk {
             builder: rules::builder(request, &roots)?,
             roots,
             follow: request.follow,
             sorted,
             bounds,
+            cursor,
         })
     }
 
@@ -120,7 +131,26 @@ impl Walk {
                 parent: None,
             }))
         };
-        self.roots.iter().enumerate().map(entry).collect()
+        let mut entries: Vec<Entry> = self.roots.iter().enumerate().map(entry).collect();
+        self.resume(&mut entries);
+        entries
+    }
+
+    /// Forget what earlier pages have handed out.
+    fn resume(&self, entries: &mut Vec<Entry>) {
+        if let Some(cursor) = &self.cursor {
+            entries.retain(|entry| match entry {
+                Entry::Folder(folder) => !cursor.is_past_folder(folder.root, &folder.rel),
+                Entry::File(file) => !cursor.is_past_file(file.root, &file.rel),
+            });
+        }
+    }
+
+    /// The offset up to which the matches of this file were handed out by earlier pages, if some were.
+    pub fn handed_out(&self, candidate: &Candidate) -> Option<u64> {
+        self.cursor
+            .as_ref()
+            .and_then(|cursor| cursor.offset_in(candidate.root, &candidate.rel))
     }
 
     /// The path of a candidate as the reply shows it.
@@ -182,6 +212,7 @@ impl Walk {
             }
         }
         if self.sorted {
+            self.resume(&mut listing.entries);
             listing.entries.sort_by(path_order);
         }
         Ok(listing)

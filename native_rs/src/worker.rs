@@ -122,7 +122,7 @@ impl Local {
     /// Search one file and hand its items in.
     fn search(&mut self, search: &Search<Grep>, number: u64, candidate: &Candidate) {
         let mut first = true;
-        self.items.clear();
+        self.items.begin(candidate);
         search.walk.shown(candidate, &mut self.shown);
         let explicit = candidate.rel.as_os_str().is_empty();
         match search.walk.open(candidate) {
@@ -139,14 +139,22 @@ impl Local {
                     first: &mut first,
                     handed_at: Instant::now(),
                 };
-                self.search_file(file, explicit, watch);
+                self.search_file(file, explicit, search.walk.handed_out(candidate), watch);
             }
             Err(cause) => search.unreadable(&cause),
         }
+        self.items.whole = !search.stopped(false);
         search.handed(search.output.file(number, &mut self.items, first));
     }
 
-    fn search_file(&mut self, mut file: Polled<'_, Grep>, explicit: bool, watch: FileWatch<'_>) {
+    /// `handed_out`: the offset up to which earlier pages have this file's matches.
+    fn search_file(
+        &mut self,
+        mut file: Polled<'_, Grep>,
+        explicit: bool,
+        handed_out: Option<u64>,
+        watch: FileWatch<'_>,
+    ) {
         let search = file.search;
         stats::bump(&stats::FILES);
         bump(&search.output.searched);
@@ -167,6 +175,7 @@ impl Local {
             &mut self.spans,
             watch,
         );
+        sink.handed_out = handed_out;
         let slice = search.walk.only_files() && read_whole(&mut file, &mut self.whole);
         let ended = if slice {
             self.searcher

@@ -26,6 +26,7 @@ COMMANDS = (
     "doctor",
     "call",
     "grep",
+    "glob",
     "hover",
     "tools",
     "lsp",

@@ -13,6 +13,7 @@ from sidecar.daemon.core import Ask, Common, Core
 from sidecar.daemon.events import Ack, Subscribe
 from sidecar.engine.spec import Timeout
 from sidecar.tools.ast_grep import AstGrepArgs
+from sidecar.tools.glob import GlobArgs
 from sidecar.tools.grep import GrepArgs
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ _ROWS = (
     Method("sidecar/tools/list", "List the tools with their effects, lanes and schemas.", None, calls.list_tools, inline=True, reader_may=True),
     Method("sidecar/tools/call", "Call one tool.", calls.ToolCall, calls.call_tool, reader_may=True),
     Method("sidecar/grep", "Shorthand for the tool `grep`: its args stand at the top level of params.", GrepArgs, calls.shorthand("grep"), reader_may=True),
+    Method("sidecar/glob", "Shorthand for the tool `glob`: its args stand at the top level of params.", GlobArgs, calls.shorthand("glob"), reader_may=True),
     Method(
         "sidecar/astGrep",
         "Shorthand for the tool `ast_grep`: its args stand at the top level of params.",

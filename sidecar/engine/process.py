@@ -14,11 +14,12 @@ from pathlib import Path
 
 import msgspec
 
+from sidecar.engine.bare import BareProcesses
 from sidecar.engine.deadline import Deadline
 from sidecar.engine.output import HeadTail
 from sidecar.engine.running import Ended, RunningProcess
 from sidecar.engine.spawn import Launch, Spawned, check, spawn
-from sidecar.engine.spec import Finished, Slot
+from sidecar.engine.spec import Bare, Finished, Program, Slot
 from sidecar.errors import Overloaded, ShuttingDown, TimedOut
 
 MAX_STARTING = 256
@@ -68,6 +69,7 @@ class Processes:
         self._state_dir = state_dir
         self._socket_path = socket_path
         self._threads = ThreadPoolExecutor(spawn_threads, thread_name_prefix="spawn")
+        self._bare = BareProcesses(self._threads, socket_path)
         self._running: dict[RunningProcess, Slot] = {}
         self._starting: set[Future[Spawned]] = set()
         self._clearing: set[asyncio.Future[None]] = set()
@@ -111,6 +113,20 @@ class Processes:
             raise
         ended = process.exited.result() if process.exited.done() else Ended(None, None)
         return Finished(ended.exit_code, ended.signal, out.stream(), err.stream(), time.monotonic() - started_at, timed_out)
+
+    async def run_bare(
+        self,
+        program: Program,
+        words: Callable[[], Sequence[str]],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        deadline: Deadline,
+        slot: Slot,
+        feed: Callable[[bytes], bool],
+    ) -> Bare:
+        """Run a search program of the CLI engine without a supervisor; see `engine/bare.py`, which says what is raised."""
+        return await self._bare.run(program, words, cwd=cwd, env=env, deadline=deadline, slot=slot, feed=feed)
 
     async def start(
         self,
@@ -166,6 +182,7 @@ class Processes:
     async def close(self, grace_s: float = MAX_GRACE_S) -> None:
         """Start nothing more, end every attached tree, and return when they are dead and their folders gone."""
         self._closed = True
+        self._bare.close()
         while self._starting:
             await asyncio.wait([asyncio.wrap_future(work) for work in self._starting])
             await asyncio.sleep(0)  # let `_born` run

@@ -107,6 +107,20 @@ class ProcessPort(Protocol):
         """Run a program to its end, or until the deadline."""
         ...
 
+    async def run_bare(
+        self,
+        program: Program,
+        words: Callable[[], Sequence[str]],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        deadline: Deadline,
+        slot: Slot,
+        feed: Callable[[bytes], bool],
+    ) -> Bare:
+        """Run a search program of the CLI engine, feeding its output as it comes; see `engine/bare.py`."""
+        ...
+
 
 class HoverPort(Protocol):
     """The way to language servers; see `langs/hub.py`."""
@@ -123,6 +137,26 @@ class Stream:
     head: bytes
     tail: bytes
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program of the CLI engine: its name on PATH, how its `--version` starts, the least version, and what to do without it."""
+
+    name: str
+    banner: str
+    needed: tuple[int, int, int]
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """How a program of the CLI engine ended: `exit_code` is None when it was killed; `enough`: because its reader had enough."""
+
+    exit_code: int | None
+    stderr: bytes
+    timed_out: bool
+    enough: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from sidecar import native
+from sidecar.engine import clisearch
+from sidecar.engine.clisearch import Limits
+from sidecar.engine.ripgrep import Wanted
 from sidecar.engine.spec import Context, Effect, LaneName, Outcome, Scope, Timeout, ToolSpec
 from sidecar.errors import InvalidParams
 from sidecar.wire.lsp import Range
@@ -99,13 +103,16 @@ async def run(context: Context, args: GrepArgs) -> Outcome:
     """Search files.
 
     Raises:
-        InvalidParams: no root, a pattern that does not compile, an engine that is not there.
+        InvalidParams: no root, a pattern that does not compile, an argument that the engine does not have.
         NotFound: a path that does not exist.
+        NotInstalled: the engine asked for is not there.
     """
     if context.root is None:
         raise InvalidParams("root: expected an absolute path or a file URI, got nothing", hint="Send `root` in the params, or once in sidecar/hello.")
-    if args.engine == "cli":
-        raise InvalidParams("engine: `cli` is not built into this version", hint="Use `auto` or `native`.")
+    if args.engine == "cli" or (args.engine == "auto" and not native.available()):
+        clisearch.check(context, args.cursor)
+        wanted, limits = msgspec.convert(args, Wanted, from_attributes=True), msgspec.convert(args, Limits, from_attributes=True)
+        return await clisearch.grep(context, context.root, wanted, limits)
     request = msgspec.to_builtins(args) | {
         "root": context.root,
         "encoding": context.caller.encoding,

@@ -104,7 +104,8 @@ flags = st.fixed_dictionaries(
 patterns = st.one_of(st.sampled_from(_PATTERNS), st.lists(st.sampled_from(_PATTERNS), min_size=2, max_size=3))
 
 
-def _plant(top: Path, planted: dict[Any, bytes], rules: dict[Any, list[str]], gits: list[str]) -> Path:
+def plant(top: Path, planted: dict[Any, bytes], rules: dict[Any, list[str]], gits: list[str]) -> Path:
+    """Files, ignore rules, repositories and links in a new folder below `top`."""
     root = top / "root"
     for folder in ("src", "lib"):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -140,7 +141,7 @@ def test_random_trees_and_flags_give_what_rg_gives(
     """Line by line, every file, line, offset, text, submatch and context line is rg's; `files` and `count` too."""
     top = Path(tempfile.mkdtemp(prefix="sc-"))
     try:
-        _agree(_plant(top, planted, rules, gits), pattern, args)
+        _agree(plant(top, planted, rules, gits), pattern, args)
     finally:
         shutil.rmtree(top)
 
@@ -152,7 +153,7 @@ def test_random_trees_in_multiline_mode_give_what_rg_gives(planted: dict[Any, by
     args.pop("before", None)
     top = Path(tempfile.mkdtemp(prefix="sc-"))
     try:
-        _agree(_plant(top, planted, {}, []), pattern, args | {"multiline": True})
+        _agree(plant(top, planted, {}, []), pattern, args | {"multiline": True})
     finally:
         shutil.rmtree(top)
 

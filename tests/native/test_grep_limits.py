@@ -154,3 +154,52 @@ def test_a_reader_finds_what_is_in_its_roots_and_is_refused_the_rest(tmp_path: P
             search(inside, "needle", roots=roots, paths=[path])
     with pytest.raises(errors.OutsideRoot):
         search(inside, "needle", roots=[])
+
+
+@pytest.mark.parametrize(
+    "args", [{"limit": 250}, {"maxBytes": 40_000}, {"limit": 777, "before": 2, "after": 1, "maxPerFile": 55}, {"limit": 10, "paths": ["d1", "d0/f7.txt"]}]
+)
+def test_pages_are_the_whole_search_in_pieces(many: Path, args: dict[str, Any]) -> None:
+    """E6: in path order each page starts behind the last match of the page before, wherever in a file that is."""
+    args = args | {"before": args.get("before", 0)}
+    whole = search(many, "needle [0-9]*[1-7]$", **{name: value for name, value in args.items() if name not in ("limit", "maxBytes")})["matches"]
+    found, cursor = [], None
+    while True:
+        page = search(many, "needle [0-9]*[1-7]$", cursor=cursor, **args)
+        found += page["matches"]
+        cursor = page.get("cursor")
+        if not page["truncated"]:
+            break
+    assert cursor is None
+    assert _places(found) == _places(whole)
+
+
+def test_pages_of_files_and_counts_are_the_whole_in_pieces(many: Path) -> None:
+    """In modes `files` and `count` a page ends between files."""
+    for mode, member in (("files", "paths"), ("count", "counts")):
+        found, cursor = [], None
+        for _ in range(3):
+            page = search(many, "needle", mode=mode, limit=100, cursor=cursor)
+            found += page[member]
+            cursor = page.get("cursor")
+        assert (found, page["truncated"]) == (search(many, "needle", mode=mode)[member], False)
+
+
+def test_a_streamed_page_has_its_cursor_in_the_reply(many: Path) -> None:
+    """The matches go out as chunks, the cursor comes with the rest."""
+    chunks: list[bytes] = []
+    page = search(many, "needle", limit=333, emit=chunks.append)
+    first = [match for chunk in chunks for match in json.loads(chunk)]
+    rest = search(many, "needle", cursor=page["cursor"])["matches"]
+    assert _places(first + rest) == _places(search(many, "needle")["matches"])
+
+
+def test_order_any_has_no_pages(many: Path) -> None:
+    """It makes no cursor, and refuses one by name."""
+    assert "cursor" not in search(many, "needle", limit=3, order="any")
+    with pytest.raises(errors.InvalidParams, match="cursor"):
+        search(many, "needle", order="any", cursor=search(many, "needle", limit=3)["cursor"])
+
+
+def _places(matches: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
+    return [(match["path"], match["line"], match["text"]) for match in matches]
