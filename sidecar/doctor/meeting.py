@@ -27,13 +27,20 @@ _PAUSE_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """The socket's path, what is there, and what a connection attempt said ("" = a daemon answered)."""
+    """The socket's path, what is there, and what a connection attempt said ("" = a daemon answered).
+
+    Attributes:
+        refused: nobody listens.
+        error: it was not tried (the folder is not to be trusted), or failed otherwise.
+        by_system: the error is the system's word, and not our own rule.
+    """
 
     path: str
     there: Folder
     refused: str = ""
     error: str = ""
     hint: str = ""
+    by_system: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ def _socket(env: Mapping[str, str]) -> Socket:
         return Socket(path, folder(path), refused=str(error.strerror))
     except OSError as error:
         found = dial.explained(path, error)
-        return Socket(path, folder(path), error=found.message, hint=found.hint)
+        return Socket(path, folder(path), error=found.message, hint=found.hint, by_system=True)
     except SidecarError as error:
         return Socket(path, folder(path), error=error.message, hint=error.hint)
     return Socket(path, folder(path))

@@ -17,7 +17,7 @@ RESTART = "sidecar restart (it lets running work end)."
 def socket(facts: Facts) -> Found:
     """Whether a daemon can be reached; that none runs is fine, it starts when it is needed."""
     found = facts.met.socket
-    if facts.met.denied and not facts.met.reader and _is_ours(facts):
+    if facts.met.denied and not facts.met.reader and found.by_system:
         return Found(State.SKIP, "the socket is closed to this process: see sandbox")
     if found.error and not facts.met.reader:
         return Found(State.FAIL, f"socket {found.path or found.there.path} cannot be used", found.error, found.hint)
@@ -28,10 +28,6 @@ def socket(facts: Facts) -> Found:
     if not found.there.is_socket:
         return Found(State.FAIL, f"{found.path} is no socket", "a daemon cannot listen there", f"Move it away: mv {found.path} {found.path}.old")
     return Found(State.WARN, f"a dead socket is at {found.path}", "a daemon was killed; the next one replaces it", "sidecar doctor --fix removes it.")
-
-
-def _is_ours(facts: Facts) -> bool:
-    return facts.state.mode is None or facts.state.uid == facts.uid
 
 
 def sandbox(facts: Facts) -> Found:

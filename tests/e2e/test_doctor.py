@@ -347,6 +347,7 @@ def test_another_user_is_told_that_the_daemon_is_not_theirs(machine: Daemon) -> 
         assert done.returncode == 1, done
         code, found = done.returncode, json.loads(done.stdout.splitlines()[-1])["checks"]
         checks = {check["id"]: check for check in found}
+        assert checks["socket"]["state"] == "fail" and "belongs to user 0" in checks["socket"]["reason"]
     else:
         machine.runtime.chmod(0)
         code, checks = doctor(machine)

@@ -102,7 +102,7 @@ TROUBLES: list[tuple[str, State, dict[str, Any]]] = [
     ("socket", State.FAIL, nobody(Socket("", Folder(""), error="too long", hint="shorter"))),
     ("socket", State.FAIL, nobody(Socket(SOCKET, Folder(SOCKET, 0o755, 1, is_folder=True), refused="refused"))),
     ("socket", State.WARN, nobody(replace(THERE, refused="refused"))),
-    ("sandbox", State.FAIL, nobody(replace(THERE, error="forbidden"), denied="Operation not permitted")),
+    ("sandbox", State.FAIL, nobody(replace(THERE, error="forbidden", by_system=True), denied="Operation not permitted")),
     ("sandbox", State.WARN, {"met": replace(HEALTHY.met, denied="Permission denied", reader=READER)}),
     ("owner", State.FAIL, {"met": Meeting(THERE)}),
     ("owner", State.FAIL, {"locks": (Lock("/state/owner.lock", False),)}),
@@ -195,5 +195,5 @@ def test_a_server_that_the_running_daemon_cannot_keep_alive_is_told() -> None:
 
 def test_in_a_sandbox_one_check_fails_and_not_all_of_them() -> None:
     """What cannot be seen from there is skipped, not guessed."""
-    found = states(**nobody(replace(THERE, error="forbidden"), denied="Operation not permitted") | {"locks": HEALTHY.locks})
+    found = states(**nobody(replace(THERE, error="forbidden", by_system=True), denied="Operation not permitted") | {"locks": HEALTHY.locks})
     assert [name for name, state in found.items() if state is State.FAIL] == ["sandbox"]

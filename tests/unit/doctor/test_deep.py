@@ -62,6 +62,14 @@ def test_a_server_that_does_not_answer_says_why(tmp_path: Path, answer: str, why
     assert said.startswith(why), json.dumps(said)
 
 
+def test_a_server_that_floods_stderr_still_answers(tmp_path: Path) -> None:
+    """Its pipe is drained; what it said last is the reason if it dies."""
+    flood = "sys.stderr.write('x' * 1_000_000 + '\\n'); sys.stderr.write('fatal error: no licence\\nbye\\n'); sys.stderr.flush()\n"
+    answer = 'write({"jsonrpc": "2.0", "id": asked["id"], "result": {"serverInfo": {"name": "x", "version": "3"}}})\n'
+    assert deep.server_version(server(tmp_path, flood + answer), ENV) == ("3", "")
+    assert deep.server_version(server(tmp_path, flood), ENV) == ("", "it ended during `initialize`; it said: fatal error: no licence")
+
+
 def test_a_program_that_cannot_be_started_says_why(tmp_path: Path) -> None:
     """The system's own words."""
     assert deep.server_version([str(tmp_path / "missing")], ENV) == ("", "No such file or directory")
