@@ -138,6 +138,8 @@ class Places:
     async def _can_have(self, caller: Caller, row: Row, root: str) -> bool:
         if caller.rights is Rights.READER:
             return self._runs(row.name, root)
+        if row.is_chosen:
+            return True
         search_path = dict(shipped(caller.env, os.environ)).get("PATH", "")
         now = time.monotonic()
         known = self._installed.get((row.command, search_path))

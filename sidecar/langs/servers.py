@@ -39,6 +39,7 @@ class Row:
         rss_max_bytes: resident memory of its process tree over which it is stopped; 0 = no bound of its own.
         env: variables added to its environment.
         npm_major: least major version, where the program belongs to an npm package; 0 = any.
+        is_chosen: whether the user has named it: if it is missing that is an error, and no reason to take another one.
         install: how to get it.
     """
 
@@ -54,6 +55,7 @@ class Row:
     rss_max_bytes: int = 4 << 30
     env: Mapping[str, str] = field(default_factory=dict)
     npm_major: int = 0
+    is_chosen: bool = False
     install: str = ""
 
     def language_of(self, path: str) -> str | None:
@@ -76,7 +78,7 @@ _TYPESCRIPT = {
 }
 _TYPESCRIPT_MARKERS = ("tsconfig.json", "jsconfig.json", "package.json", ".git")
 
-# Of several servers for one language the first that is installed is taken, in this order, unless the user prefers another.
+# Of several servers for one language the first that is installed is taken, in this order, unless the user has chosen another.
 ROWS = (
     Row(
         name="basedpyright",
@@ -174,11 +176,16 @@ def _overridden(row: Row, by: config.Server | None) -> Row | None:
         return row
     if not by.enabled:
         return None
-    # The version that a row asks for is that of its own program.
-    npm_major = 0 if by.command else row.npm_major
-    rss_max_bytes = row.rss_max_bytes if by.rss_max_bytes is None else by.rss_max_bytes
-    env = dict(row.env) | by.env
-    return replace(row, command=by.command or row.command, env=env, idle_stop_s=by.idle_stop_s, rss_max_bytes=rss_max_bytes, npm_major=npm_major)
+    return replace(
+        row,
+        command=by.command or row.command,
+        env=dict(row.env) | by.env,
+        idle_stop_s=by.idle_stop_s,
+        rss_max_bytes=row.rss_max_bytes if by.rss_max_bytes is None else by.rss_max_bytes,
+        # The version that a row asks for is that of its own program.
+        npm_major=0 if by.command else row.npm_major,
+        is_chosen=by.prefer or bool(by.command),
+    )
 
 
 def candidates(rows: Sequence[Row], path: str, language_id: str | None = None) -> tuple[Row, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,11 @@ import pytest
 from sidecar.langs.servers import ROWS
 from tests.support.clients import Client, LspClient, Message
 from tests.support.daemon import DaemonFactory
-from tests.support.real_servers import IS_LONG, SAMPLES, Sample, config, search_path
-from tests.support.trees import write_tree
+from tests.support.real_servers import COMMANDS, IS_LONG, SAMPLES, Sample, config, search_path
 from tests.support.waiting import eventually
 
 PYTHON = {sample.server: sample for sample in SAMPLES}["ty"]
+TYPESCRIPT = {sample.server: sample for sample in SAMPLES}["tsc"]
 
 
 async def hover(client: Client, sample: Sample, root: Path) -> Message:
@@ -75,13 +76,28 @@ async def test_of_two_servers_for_one_language_the_choice_is_the_users(make_daem
 
 
 async def test_a_server_that_is_not_installed_makes_room_for_the_next(make_daemon: DaemonFactory, short_tmp: Path) -> None:
-    """By the program's name and, for TypeScript's own server, by its version: `tsc` of TypeScript 5 is none."""
-    missing = '[servers.basedpyright]\ncommand = ["no-such-langserver"]\n[servers.typescript-language-server]\nenabled = false\n'
-    daemon = make_daemon(config=missing, env={"PATH": search_path()}).start()
-    root = PYTHON.write(short_tmp / "p", "first")
-    write_tree(root, {"a.ts": "export const first = 1\n"})
+    """By the programs' names, in the order of the table."""
+    daemon = make_daemon(env={"PATH": os.pathsep.join([os.path.dirname(COMMANDS["tsc"][0]), os.environ["PATH"]])}).start()
+    root = TYPESCRIPT.write(short_tmp / "p", "first")
     async with await daemon.connect() as client:
-        assert (await hover(client, PYTHON, root))["server"] == "ty"
-        refused = await client.refusal("sidecar/tools/call", {"tool": "hover", "args": {"path": "a.ts", "line": 0, "character": 14}, "root": str(root)})
+        assert (await hover(client, TYPESCRIPT, root))["server"] == "tsc"
+
+
+async def test_typescripts_older_compiler_is_no_language_server(make_daemon: DaemonFactory, short_tmp: Path) -> None:
+    """`tsc` of TypeScript 5 is found by that name and known by its version; the error says which one is wanted."""
+    daemon = make_daemon(config="[servers.typescript-language-server]\nenabled = false\n", env={"PATH": search_path()}).start()
+    root = TYPESCRIPT.write(short_tmp / "p", "first")
+    async with await daemon.connect() as client:
+        refused = await client.refusal("sidecar/tools/call", {"tool": "hover", "args": TYPESCRIPT.args(), "root": str(root)})
     assert refused.kind == "notInstalled"
     assert "version 5" in refused.message and "typescript@7" in refused.data["hint"]
+
+
+@pytest.mark.parametrize("settings", ['command = ["no-such-langserver"]', 'prefer = true\ncommand = ["no-such-langserver"]'])
+async def test_a_server_that_the_user_has_chosen_is_not_replaced_by_another(make_daemon: DaemonFactory, short_tmp: Path, settings: str) -> None:
+    """If it is missing that is an error, though ty is there."""
+    daemon = make_daemon(config=f"[servers.basedpyright]\n{settings}\n", env={"PATH": search_path()}).start()
+    root = PYTHON.write(short_tmp / "p", "first")
+    async with await daemon.connect() as client:
+        refused = await client.refusal("sidecar/tools/call", {"tool": "hover", "args": PYTHON.args(), "root": str(root)})
+    assert refused.kind == "notInstalled" and "no-such-langserver" in refused.message

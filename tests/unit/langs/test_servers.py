@@ -58,6 +58,8 @@ def test_the_memory_bound_can_be_changed_and_taken_away() -> None:
 def test_a_command_of_the_users_own_needs_no_version() -> None:
     """The version is asked of the program that the row names."""
     row = replace(ROW, npm_major=7)
+    chosen = [table(overrides, [row])[0].is_chosen for overrides in ({}, {"x": Server()}, {"x": Server(prefer=True)}, {"x": Server(command=("mine",))})]
+    assert chosen == [False, False, True, True], "and none takes its place"
     assert (table({}, [row])[0].npm_major, table({"x": Server(command=("mine",))}, [row])[0].npm_major) == (7, 0)
 
 
