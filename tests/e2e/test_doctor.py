@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -292,6 +293,17 @@ def test_a_daemon_answers_but_the_state_folder_is_another_daemons(machine: Daemo
     code, checks = doctor(machine, env={"SIDECAR_STATE_DIR": str(other.state)})
     assert (code, checks["owner"]["state"]) == (1, "fail")
     assert f"pid {other.pid}" in checks["owner"]["reason"] and f"pid {machine.pid}" in checks["owner"]["reason"]
+
+
+def test_a_daemon_that_hangs_is_told_from_none(machine: Daemon) -> None:
+    """It holds the locks, and its socket takes connections that nobody answers."""
+    os.kill(machine.pid, signal.SIGSTOP)
+    code, checks = doctor(machine)
+    os.kill(machine.pid, signal.SIGCONT)
+    assert (code, checks["socket"]["state"], checks["owner"]["state"]) == (1, "fail", "fail")
+    assert checks["socket"]["reason"] == "the daemon did not answer in time"
+    assert checks["owner"]["summary"] == "a daemon holds the locks and does not answer"
+    assert f"pid {machine.pid} holds" in checks["owner"]["reason"] and "sidecar logs" in checks["owner"]["fix"]
 
 
 def test_a_server_that_dies_fails_when_it_is_really_started(make_daemon: DaemonFactory, path: Path, short_tmp: Path) -> None:

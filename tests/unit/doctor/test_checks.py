@@ -30,8 +30,8 @@ STATUS: dict[str, Any] = {
     "servers": [{"name": "ty", "root": "/p", "running": True, "lastError": None}],
 }
 TOOLS = Toolbox(
-    rg=Program("rg", "/bin/rg", "15.2.0"),
-    ast_grep=Program("ast-grep", "/bin/ast-grep", "0.51.1"),
+    rg=Program("rg", "/bin/rg", "15.2.0", said="ripgrep 15.2.0 (rev abc)"),
+    ast_grep=Program("ast-grep", "/bin/ast-grep", "0.51.1", said="ast-grep 0.51.1"),
     sg=Program("sg", "/bin/sg", "0.51.1", said="ast-grep 0.51.1"),
     servers=(Program("basedpyright", "/bin/basedpyright-langserver", "1.40.2"),),
 )
@@ -120,9 +120,10 @@ TROUBLES: list[tuple[str, State, dict[str, Any]]] = [
     ("runs", State.WARN, nobody() | {"stale_runs": ("r1", "r2")}),
     ("rg", State.WARN, tools(rg=Program("rg"))),
     ("rg", State.WARN, tools(rg=Program("rg", "/bin/rg", error="ended with 127"))),
-    ("rg", State.WARN, tools(rg=Program("rg", "/bin/rg", "9.0.0"))),
+    ("rg", State.WARN, tools(rg=Program("rg", "/bin/rg", "9.0.0", said="ripgrep 9.0.0"))),
+    ("rg", State.WARN, tools(rg=Program("rg", "/bin/rg", "99.0", said="rgrep 99.0"))),
     ("astGrep", State.WARN, tools(ast_grep=Program("ast-grep"))),
-    ("astGrep", State.WARN, tools(ast_grep=Program("ast-grep", "/bin/ast-grep", "0.3.1"))),
+    ("astGrep", State.WARN, tools(ast_grep=Program("ast-grep", "/bin/ast-grep", "0.3.1", said="ast-grep 0.3.1"))),
     ("sg", State.WARN, tools(sg=Program("sg", "/bin/sg", error="ended with 1", said="Usage: sg group [[-c] command]"))),
     ("servers", State.FAIL, tools(servers=(Program("ty", "/bin/x", error="it ended during initialize", deep=True),))),
     ("servers", State.WARN, tools(servers=(Program("ty", "/bin/x", error="no such component"),))),
