@@ -54,3 +54,13 @@ async def test_a_request_that_finds_no_descriptor_fails_or_is_marked_and_works_l
             return len((await client.call("sidecar/grep", ask))["matches"]) == 20
 
         await eventually(found_all)
+
+
+async def test_a_starters_low_limit_does_not_bound_the_clients(make_daemon: DaemonFactory) -> None:
+    """The daemon raises its soft limit towards the hard one: 200 clients where its starter had 128 descriptors, and all are answered."""
+    daemon = make_daemon(wrapper=["prlimit", "--nofile=128:4096"]).start()
+    async with contextlib.AsyncExitStack() as crowd:
+        clients = [await crowd.enter_async_context(await daemon.connect()) for _ in range(200)]
+        assert await asyncio.gather(*(client.call("sidecar/ping") for client in clients)) == [{}] * 200
+        limit = (await clients[0].call("sidecar/status"))["openFilesLimit"]
+    assert limit == {"soft": 4096, "hard": 4096}
