@@ -52,7 +52,7 @@ def find(name: str, argv: Sequence[str], env: Mapping[str, str], *, beside_us: b
     first = said.strip().partition("\n")[0][:200]
     version = version_in(said)
     if code != 0 or not version:
-        return Program(name, path, error=f"{' '.join(argv)} ended with {code}: {said.strip()[:200]}", said=first)
+        return Program(name, path, error=f"{' '.join(argv)} ended with {code}: {' '.join(said.split())[:200]}", said=first)
     return Program(name, path, version, said=first)
 
 

@@ -25,12 +25,17 @@ def failed(checks: Sequence[Check]) -> bool:
 def _lines(check: Check, width: int, *, again: bool, color: bool) -> str:
     mark = MARKS[check.state].ljust(4)
     painted = f"\x1b[{COLOURS[check.state]}m{mark}\x1b[0m" if color else mark
-    lines = [f"{painted}  {('' if again else check.id).ljust(width)}  {check.summary}"]
+    lines = [f"{painted}  {('' if again else check.id).ljust(width)}  {_one_line(check.summary)}"]
     if check.state in (State.WARN, State.FAIL):  # one glance: only what is wrong is explained
         indent = " " * (width + 8)
-        lines += [f"{indent}why: {check.reason}"] if check.reason else []
-        lines += [f"{indent}fix: {check.fix}"] if check.fix else []
+        lines += [f"{indent}why: {_one_line(check.reason)}"] if check.reason else []
+        lines += [f"{indent}fix: {_one_line(check.fix)}"] if check.fix else []
     return "\n".join(lines) + "\n"
+
+
+def _one_line(said: str) -> str:
+    """Programs' own words may hold line ends, and codes that a terminal would obey."""
+    return "".join(char if char.isprintable() else " " for char in said)
 
 
 def _sum(checks: Sequence[Check]) -> str:

@@ -41,3 +41,8 @@ def test_several_lines_of_one_check_carry_its_name_once() -> None:
     """And what is skipped or fine is not explained, whatever it knows."""
     lines = report.text([Check("servers", State.OK, "a"), Check("servers", State.SKIP, "b", "not found", "install it")], color=False).splitlines()
     assert lines == ["ok    servers  a", "skip           b", "Nothing fails: 1 fine, 1 skipped."]
+
+
+def test_a_programs_own_words_stay_on_their_line_and_do_nothing_to_the_terminal() -> None:
+    """A dying server may print anything."""
+    assert report.text([Check("x", State.FAIL, "a", "b\n\x1b[2Jc", "d")], color=False).splitlines()[1] == "         why: b  [2Jc"
