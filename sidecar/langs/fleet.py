@@ -12,9 +12,10 @@ from sidecar.engine.spec import Caller, Rights
 from sidecar.errors import Forbidden, Overloaded
 from sidecar.langs.disk import shutting_down
 from sidecar.langs.environment import shipped
-from sidecar.langs.lifeline import Key, Lifeline, World
+from sidecar.langs.lifeline import Lifeline
 from sidecar.langs.places import Place
 from sidecar.langs.scales import Scales
+from sidecar.langs.world import Key, World
 
 MAX_SERVERS = 16
 """Servers at once: a basedpyright takes 214 MB (field notes 1.5); the one unused longest makes room."""

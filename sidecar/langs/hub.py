@@ -27,12 +27,13 @@ from sidecar.langs.desk import Note, Wanted
 from sidecar.langs.disk import Disk
 from sidecar.langs.documents import Documents
 from sidecar.langs.fleet import Fleet
-from sidecar.langs.lifeline import Lifeline, World
+from sidecar.langs.lifeline import Lifeline
 from sidecar.langs.places import Place, Places, wanted_of
 from sidecar.langs.positions import MAX_COORDINATE, canonical, convert, uri_of
 from sidecar.langs.readiness import Readiness
 from sidecar.langs.servers import Row
 from sidecar.langs.text import LARGE, line_of
+from sidecar.langs.world import World
 from sidecar.trace import Counters, Trace
 from sidecar.wire.messages import Reply
 

@@ -7,61 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from sidecar.engine.deadline import Deadline
-from sidecar.engine.process import Processes
 from sidecar.errors import Crashed, Failed, Misconfigured, NotInstalled, SidecarError, Starting
 from sidecar.langs import installed
 from sidecar.langs.breaker import Breaker
 from sidecar.langs.client import LanguageClient
-from sidecar.langs.clock import Clock, Timer
+from sidecar.langs.clock import Timer
 from sidecar.langs.desk import Desk, Note, Wanted
-from sidecar.langs.disk import Disk, shutting_down
+from sidecar.langs.disk import shutting_down
 from sidecar.langs.freshness import Freshness
 from sidecar.langs.readiness import Readiness
 from sidecar.langs.servers import Row
-from sidecar.trace import Counters
+from sidecar.langs.world import Key, World
 
 log = logging.getLogger(__name__)
 
 STARTING_RETRY_MS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What makes a server another one (design 3.15). `env` is sorted."""
-
-    name: str
-    command: tuple[str, ...]
-    root: str
-    env: tuple[tuple[str, str], ...]
-
-    def environment(self) -> dict[str, Any]:
-        """The environment for showing: a digest that tells two apart, and the names alone, as values may be private."""
-        digest = hashlib.blake2s(repr(self.env).encode("utf-8", "replace"), digest_size=6).hexdigest()
-        return {"key": digest, "names": [name for name, value in self.env if value]}
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What every lifeline needs.
-
-    Attributes:
-        refresh: the present text of what a server held, for its successor; None = it is gone.
-        on_event: told of each change: kind, data.
-    """
-
-    processes: Processes
-    disk: Disk
-    counters: Counters
-    clock: Clock
-    refresh: Callable[[Wanted], Wanted | None]
-    on_event: Callable[[str, dict[str, object]], None]
 
 
 class Lifeline:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 
 from sidecar.engine.memory import rss_of_trees
 from sidecar.langs.clock import Timer
-from sidecar.langs.lifeline import Lifeline, World
+from sidecar.langs.lifeline import Lifeline
+from sidecar.langs.world import World
+
+log = logging.getLogger(__name__)
 
 INTERVAL_S = 3.0
 """Seconds between two looks; one reads a file for each process of the machine."""
@@ -52,6 +56,10 @@ class Scales:
     def _weighed(self, done: asyncio.Future[dict[int, int]]) -> None:
         self._weighing = False
         if done.cancelled() or self._closed:
+            return
+        if isinstance(error := done.exception(), OSError):  # no descriptor is left, say
+            log.warning("language servers cannot be weighed: %s", error)
+            self.ensure()
             return
         found = done.result()
         for one in self._lifelines():
