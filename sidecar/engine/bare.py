@@ -34,6 +34,9 @@ ANSWER_MARGIN_S = 0.02
 UNKILLABLE_S = 1.0
 """How long an answer waits for one that was killed: a process in an uninterruptible sleep ends when it wakes."""
 
+REAP_S, REAPS = 0.01, 100
+"""How often, and how many times, the loop looks for what a killed program had started."""
+
 VERSION_S = 5.0
 """A program that takes longer to say its version hangs."""
 
@@ -215,6 +218,15 @@ class _Child:
         self.exit_code = None if code is None or code < 0 else code
         os.close(self._started.pidfd)
         self.exited.set_result(None)
+        self._reap(REAPS)
+
+    def _reap(self, times: int) -> None:
+        """Wait for what it had started: the daemon is a subreaper, so that it is ours now. While one is left the group keeps its number."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-self.pid, os.WNOHANG) != (0, 0):
+                pass
+            if times:
+                self._loop.call_later(REAP_S, self._reap, times - 1)
 
 
 def _find(program: Program, path: str | None) -> _Place:

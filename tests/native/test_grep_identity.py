@@ -54,7 +54,7 @@ _PATTERNS = [
     "(?-u:\\xff)",
     "r$",
 ]
-_MULTILINE = [r"foo\n", r"foo[\s\S]*?x", r"bar\nFoo", r"\n\n", "foo", r"(?s)o.f", r"^$", r"x\z", r"\n"]
+MULTILINE = [r"foo\n", r"foo[\s\S]*?x", r"bar\nFoo", r"\n\n", "foo", r"(?s)o.f", r"^$", r"x\z", r"\n"]
 _NAMES = ["a.py", "b.txt", ".hid", "c.rs", "d", "ü.md", "e f.txt", "Makefile"]
 _FOLDERS = ["", "src", "src/deep", "lib", ".dot", "build", "build/lib"]
 _RULES = ["*.py", "build/", "!a.py", "/src", "**/lib", "deep/*", "*.txt", "!*.txt", "/a.py", "src/**", "# no", ".dot", "!.hid", "d", "!build/", "\\!x"]
@@ -147,7 +147,7 @@ def test_random_trees_and_flags_give_what_rg_gives(
 
 
 @settings(max_examples=50, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.reuse, Phase.generate))
-@given(planted=files, pattern=st.one_of(st.sampled_from(_MULTILINE), st.lists(st.sampled_from(_MULTILINE), min_size=2, max_size=2)), args=flags)
+@given(planted=files, pattern=st.one_of(st.sampled_from(MULTILINE), st.lists(st.sampled_from(MULTILINE), min_size=2, max_size=2)), args=flags)
 def test_random_trees_in_multiline_mode_give_what_rg_gives(planted: dict[Any, bytes], pattern: str | list[str], args: dict[str, Any]) -> None:
     """The same across line ends. Without `before`: rg prints context for an empty match behind the last line, and then no match."""
     args.pop("before", None)
