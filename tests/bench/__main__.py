@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.rows import Row, markdown
 
-GROUPS = ("requests", "grep", "reply", "hover", "flood", "cancel", "startup")
+GROUPS = ("requests", "grep", "glob", "reply", "hover", "flood", "cancel", "startup")
 TARGET = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
