@@ -49,9 +49,12 @@ class Watch:
     @property
     def state(self) -> Readiness:
         """As of now, for a server that has answered `initialize`."""
+        # First: rust-analyzer tells bad health while it is still loading the project, too, and an empty answer is none then.
+        if not self._status.quiescent:
+            return Readiness.INDEXING
         if self._status.health not in ("ok", ""):
             return Readiness.DEGRADED
-        return Readiness.INDEXING if self._tokens or not self._status.quiescent else Readiness.READY
+        return Readiness.INDEXING if self._tokens else Readiness.READY
 
     def notice(self, method: str, params: msgspec.Raw) -> None:
         """Take one notification; what cannot be decoded says nothing."""

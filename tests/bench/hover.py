@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.bench.daemon import Daemon
 from tests.bench.flood import own_ms
 from tests.bench.rows import Row, absolute, main, median, percentile
-from tests.support.real_servers import SAMPLES, Sample, config, search_path
+from tests.support.real_servers import SAMPLES, Sample, config, environment
 
 HOVERS, WARMING = 2000, 200
 P50_MS, P99_MS = 0.4, 3.0
@@ -17,7 +17,7 @@ P50_MS, P99_MS = 0.4, 3.0
 def of_server(sample: Sample) -> list[Row]:
     """Its two rows; the text is the disk's, which is looked at anew each time."""
     daemon = Daemon(bare=True, config=config(sample.server))
-    daemon.env["PATH"] = search_path()
+    daemon.env.update(environment())
     own: list[float] = []
     server: list[float] = []
     with tempfile.TemporaryDirectory(prefix="sc-hover-") as folder, daemon:

@@ -80,6 +80,13 @@ def search_path() -> str:
     return os.pathsep.join([*map(str, PLACES), os.environ["PATH"]])
 
 
+def environment() -> dict[str, str]:
+    """What a daemon with a home of its own needs to find them, and their tool chains."""
+    home = Path.home()
+    rust = {"RUSTUP_HOME": str(home / ".rustup"), "CARGO_HOME": str(home / ".cargo")}
+    return {"PATH": search_path()} | {name: os.environ.get(name, default) for name, default in rust.items()}
+
+
 def config(server: str) -> str:
     """A `config.toml` in which one server is preferred, and found."""
     assert server in {row.name for row in ROWS}

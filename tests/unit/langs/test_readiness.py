@@ -43,6 +43,8 @@ def test_rust_analyzers_status_says_when_it_is_quiet() -> None:
     assert watch.state is Readiness.READY
     notice(watch, "experimental/serverStatus", {"health": "error", "quiescent": True, "message": "no cargo"})
     assert watch.state is Readiness.DEGRADED
+    notice(watch, "experimental/serverStatus", {"health": "warning", "quiescent": False})
+    assert watch.state is Readiness.INDEXING
 
 
 def test_a_silent_server_is_ready_with_its_first_diagnostics() -> None:
