@@ -157,8 +157,13 @@ fn one(base: &Path, given: &str, bounds: Option<&Bounds>, keep: bool) -> Result<
 }
 
 fn missing(path: &str) -> Error {
+    let what = if Path::new(path).exists() {
+        "is no folder"
+    } else {
+        "does not exist"
+    };
     Error::NotFound {
-        message: format!("{path} does not exist"),
+        message: format!("{path} {what}"),
         path: path.to_owned(),
     }
 }

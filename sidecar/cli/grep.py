@@ -106,6 +106,16 @@ def _progress(printer: Printer, params: Any) -> None:
         output.flush()
 
 
+def _left_out(result: dict[str, Any]) -> int:
+    """How many files could not be searched; said on stderr, as rg says its errors."""
+    skipped = result.get("skipped", {})
+    unreadable, large = skipped.get("unreadable", 0), skipped.get("tooLarge", 0)
+    if unreadable or large:
+        output.flush()
+        entry.explain(f"{unreadable + large} files were not searched: {unreadable} unreadable, {large} with a line of over 16 MiB", "Search those with rg.")
+    return int(unreadable + large)
+
+
 def _verdict(result: dict[str, Any], printer: Printer, as_json: bool) -> int:
     reason = result.get("reason") if result.get("truncated") else None
     if reason and not as_json:
@@ -113,5 +123,7 @@ def _verdict(result: dict[str, Any], printer: Printer, as_json: bool) -> int:
         entry.explain(f"not everything was searched ({reason})", "Narrow the search, or raise --timeout." if reason == "timeout" else "Narrow the search.")
     if reason == "timeout":
         return entry.TIMED_OUT
+    if not as_json and _left_out(result):
+        return entry.ERROR
     found = printer.printed or any(result.get(name) for name in ("matches", "paths", "counts"))
     return entry.DONE if found else entry.NOTHING

@@ -108,9 +108,11 @@ def make_state_dir(folder: str) -> None:
 
 
 def _named(env: Mapping[str, str], name: str) -> str | None:
-    """An absolute path from a variable; the daemon's own working folder is `/`."""
+    """An absolute path from a variable: whoever reads it may be in another folder, the daemon for one is in `/`."""
     value = env.get(name)
-    return os.path.abspath(value) if value else None
+    if value and not os.path.isabs(value):
+        raise InvalidParams(f"{name}: expected an absolute path, got {value}", hint=f"Set {name} to a path that begins with /.")
+    return os.path.normpath(value) if value else None
 
 
 def _runtime_folder(env: Mapping[str, str]) -> str:

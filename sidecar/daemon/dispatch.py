@@ -212,11 +212,11 @@ def _shutting_down() -> ShuttingDown:
     return ShuttingDown("the daemon is stopping", hint="Ask again: the next request starts a new daemon.")
 
 
-async def _within(method: Method, timeout: Timeout, ask: Ask) -> Any:
+async def _within(method: Method, bounds: Timeout, ask: Ask) -> Any:
     """Run a method within its own budget; tools keep theirs in the runner."""
     asked_ms = decode(_common, ask.raw).timeout_ms
     check_timeout(asked_ms)
-    budget_ms = min(timeout.default_ms if asked_ms is None else asked_ms, timeout.max_ms)
+    budget_ms = min(bounds.default_ms if asked_ms is None else asked_ms, bounds.max_ms)
     try:
         async with asyncio.timeout(budget_ms / 1e3):
             return await method.answer(ask)

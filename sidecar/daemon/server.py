@@ -167,7 +167,10 @@ class Server:
     async def _look_after(self) -> None:
         """A name that is gone comes back; where another's stands we have lost, and go (design 3.2)."""
         seen = self._names.look() if self._stop is None else Seen.OURS
-        if seen is Seen.LOST:
+        if self._stop is None and not self._claim.state_lock.is_in_place():
+            # Another daemon could lock a new file there: nothing that we write in the state is ours alone any more.
+            self.stop(StopMode.DRAIN, reason="our state folder, or its lock, was removed")
+        elif seen is Seen.LOST:
             self.stop(StopMode.DRAIN, reason="another socket stands under our name")
         elif seen is Seen.GONE:
             await self._renew()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from sidecar.engine.completeness import is_complete
 from sidecar.engine.spec import Context, Effect, LaneName, Outcome, Scope, Timeout, ToolSpec
 from sidecar.errors import InvalidParams
 from sidecar.tools.grep import Span
@@ -119,8 +120,7 @@ async def run(context: Context, args: AstGrepArgs) -> Outcome:
     stream = None if emit is None else lambda chunk: emit(b'{"matches":' + chunk + b"}")
     body = await context.ports.native.run("ast_grep", asked, deadline=context.deadline, slot=context.slot, emit=stream)
     # Inside JSON strings a quote is escaped, so this text can only be the member itself, which Rust writes last.
-    complete = body.find(b'"truncated":true', max(0, len(body) - 512)) < 0
-    return Outcome(body, {"engine": "native", "tier": "cold", "freshness": "live", "complete": complete})
+    return Outcome(body, {"engine": "native", "tier": "cold", "freshness": "live", "complete": is_complete(body)})
 
 
 SPEC = ToolSpec(

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sidecar import native
 from sidecar.engine import clisearch
+from sidecar.engine.completeness import is_complete
 from sidecar.engine.ripgrep import Covered
 from sidecar.engine.spec import Context, Effect, LaneName, Outcome, Scope, Timeout, ToolSpec
 from sidecar.errors import InvalidParams
@@ -63,8 +64,7 @@ async def run(context: Context, args: GlobArgs) -> Outcome:
     request = msgspec.to_builtins(args) | {"root": context.root, "roots": context.caller.roots}
     body = await context.ports.native.run("glob", _encode(request), deadline=context.deadline, slot=context.slot)
     # Inside JSON strings a quote is escaped, so this text can only be the member itself, which Rust writes behind the paths.
-    complete = body.find(b'"truncated":true', max(0, len(body) - 512)) < 0
-    return Outcome(body, {"engine": "native", "tier": "cold", "freshness": "live", "complete": complete})
+    return Outcome(body, {"engine": "native", "tier": "cold", "freshness": "live", "complete": is_complete(body)})
 
 
 SPEC = ToolSpec(

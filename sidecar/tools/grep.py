@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from sidecar import native
 from sidecar.engine import clisearch
 from sidecar.engine.clisearch import Limits
+from sidecar.engine.completeness import is_complete
 from sidecar.engine.ripgrep import Wanted
 from sidecar.engine.spec import Context, Effect, LaneName, Outcome, Scope, Timeout, ToolSpec
 from sidecar.errors import InvalidParams
@@ -122,9 +123,7 @@ async def run(context: Context, args: GrepArgs) -> Outcome:
     emit = context.emit
     stream = None if emit is None else lambda chunk: emit(b'{"matches":' + chunk + b"}")
     body = await context.ports.native.run("grep", _encode(request), deadline=context.deadline, slot=context.slot, emit=stream)
-    # Inside JSON strings a quote is escaped, so this text can only be the member itself, which Rust writes behind the matches.
-    complete = body.find(b'"truncated":true', max(0, len(body) - 512)) < 0
-    return Outcome(body, {"engine": "native", "tier": "cold", "freshness": args.freshness, "complete": complete})
+    return Outcome(body, {"engine": "native", "tier": "cold", "freshness": args.freshness, "complete": is_complete(body)})
 
 
 SPEC = ToolSpec(

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from sidecar.engine.spec import Context, Effect, Finished, LaneName, Outcome, Scope, Stream, Timeout, ToolSpec
-from sidecar.errors import InvalidParams
+from sidecar.errors import Crashed, InvalidParams
 
 KEEP_BYTES = 65536
 """Of each output in the reply: what a person or a model reads at most; the whole text will be behind `output`."""
@@ -61,6 +61,7 @@ async def run(context: Context, args: RunCommandArgs) -> Outcome:
 
     Raises:
         InvalidParams: neither a root nor an absolute `cwd`.
+        Crashed: its supervisor was killed; how it ended is unknown, and it may have had effects.
         SidecarError: it could not be started; it had no effect then.
     """
     deadline = context.deadline if args.timeout_ms is None else context.deadline.shortened_ms(args.timeout_ms)
@@ -72,6 +73,11 @@ async def run(context: Context, args: RunCommandArgs) -> Outcome:
         slot=context.slot,
         keep_bytes=KEEP_BYTES,
     )
+    if finished.exit_code is None and finished.signal is None and not finished.timed_out:
+        raise Crashed(
+            f"{args.argv[0]}: its supervisor was killed, so that nobody knows how it ended; it may have had effects",
+            hint="Look at what it was to do before you run it again.",
+        )
     return Outcome(result_of(finished))
 
 

@@ -138,7 +138,7 @@ class Peer:
         if not isinstance(error, msgspec.ValidationError):
             return Rejected(ParseFailed(f"Not valid JSON: {error}", hint="Send one complete JSON object a message."))
         if body.lstrip()[:1] == b"[":
-            return Rejected(InvalidRequest("JSON-RPC batch arrays are not accepted", hint="Use the method sidecar/batch."))
+            return Rejected(InvalidRequest("JSON-RPC batch arrays are not accepted", hint="Send each request as its own message (later: sidecar/batch)."))
         try:
             loose = decode_loose(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -117,9 +117,7 @@ class Measured:
         extra = median(self.through) - median(self.direct)
         return [
             absolute(f"{label}: our own part of a hover, p99", self.own, "ms", 10, part, percentile(self.own, 0.99)),
-            absolute(
-                f"{label}: a hover through us less one asked directly, medians", self.through, "ms", None, beside, median(self.through) - median(self.direct)
-            ),
+            absolute(f"{label}: a hover through us less one asked directly, medians", self.through, "ms", None, beside, extra),
             absolute(f"{label}: loop lag p99.9, less the empty loop's", self.late, "ms", 5, loops, median(self.late) - median(self.calm)),
         ]
 

@@ -142,6 +142,16 @@ def test_interrupting_grep_cancels_the_search(daemon: Daemon, short_tmp: Path) -
         assert child.stderr.read() == b""
 
 
+def test_what_could_not_be_searched_is_said_and_is_exit_2(shared_daemon: Daemon, short_tmp: Path) -> None:
+    """A file with a line over the bound is left out: that is not "nothing found", for people and for programs."""
+    (short_tmp / "huge.txt").write_bytes(b"x" * (17 << 20) + b"\nneedle\n")
+    done = sidecar(shared_daemon, "grep", "needle", "huge.txt", cwd=short_tmp)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"1 files were not searched" in done.stderr
+    answer = shared_daemon.call("sidecar/grep", {"root": str(short_tmp), "pattern": "needle"})
+    assert (answer["skipped"]["tooLarge"], answer["meta"]["complete"]) == (1, False)
+
+
 def test_a_reader_that_has_enough_is_no_error(daemon: Daemon, short_tmp: Path) -> None:
     """`sidecar grep needle | head -1`."""
     wide_tree(short_tmp / "wide", 200, lines=100)

@@ -118,6 +118,14 @@ def test_a_second_daemon_on_the_same_state_names_the_owner(daemon: Daemon, short
     assert not (short_tmp / "daemon.sock").exists()
 
 
+def test_a_daemon_whose_state_was_taken_away_leaves(daemon: Daemon) -> None:
+    """Without its lock another daemon could own the state too; the next start makes everything anew."""
+    (daemon.state / "owner.lock").unlink()
+    eventually_sync(lambda: daemon.process.poll() is not None, what="the daemon has left")
+    daemon.start()
+    assert (daemon.state / "owner.lock").exists() and daemon.call("sidecar/ping") == {}
+
+
 async def test_a_removed_runtime_folder_comes_back(daemon: Daemon) -> None:
     """The living daemon is reachable again at its path, without one blocking call on its loop; old connections go on."""
     daemon.expected.append("published .* again")

@@ -45,6 +45,15 @@ async def test_a_timed_out_command_is_dead_when_it_is_answered(daemon: Daemon, d
         assert _agents(daemon) == {}
 
 
+async def test_a_command_whose_supervisor_was_killed_is_no_success(daemon: Daemon) -> None:
+    """Nobody knows how it ended: an error that says so, as an agent takes a result for a success."""
+    async with await daemon.connect() as client:
+        with pytest.raises(Refused) as refused:
+            await client.tool("run_command", {"argv": ["sh", "-c", "sleep 1; kill -9 $PPID; sleep 60"], "cwd": "/"})
+    assert refused.value.error["data"]["kind"] == "crashed"
+    await eventually(lambda: not _agents(daemon) and not _runs(daemon))
+
+
 async def test_a_line_of_100_mb_is_clipped(daemon: Daemon) -> None:
     """Head, tail and the true size; the reply stays small (C2)."""
     async with await daemon.connect() as client:

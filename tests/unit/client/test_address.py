@@ -27,9 +27,11 @@ def test_the_socket_is_in_a_folder_named_by_the_user_id_otherwise(env: dict[str,
     assert address.socket_path(env) == f"{parent}/sidecar-{os.getuid()}/daemon.sock"
 
 
-def test_a_relative_socket_is_made_absolute() -> None:
-    """The daemon's own working folder is `/`, so both must mean the same file."""
-    assert address.socket_path({"SIDECAR_SOCKET": "x/d.sock"}) == os.path.abspath("x/d.sock")
+@pytest.mark.parametrize("name", ["SIDECAR_SOCKET", "SIDECAR_STATE_DIR"])
+def test_a_relative_path_is_refused(name: str) -> None:
+    """It would mean another file in each folder, and the advice about that folder's mode would be dangerous."""
+    with pytest.raises(InvalidParams, match=f"{name}: expected an absolute path, got x/d"):
+        (address.socket_path if name == "SIDECAR_SOCKET" else address.state_dir)({name: "x/d"})
 
 
 def test_a_path_of_95_bytes_is_taken_and_one_of_96_is_explained() -> None:
