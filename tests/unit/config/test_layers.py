@@ -66,7 +66,7 @@ def test_a_fifo_in_place_of_a_file_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_in_place_of_a_file_is_refused_by_name(tmp_path: Path) -> None:
     """An error of ours, with the path, and not Python's own about a descriptor."""
-    with pytest.raises(Misconfigured, match="config.toml: is not a plain file"):
+    with pytest.raises(Misconfigured, match=r"config.toml: is not a plain file"):
         layers.from_file(_made_folder(tmp_path / "config.toml"))
 
 
