@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from sidecar import config
 from sidecar.config import layers
 from sidecar.errors import Misconfigured
+from sidecar.langs import servers
+from sidecar.tools import catalog
 
 HIDDEN = "(hidden)"
 """Variables of a server's environment may hold keys, and doctor's output is pasted into reports (field-notes 7.7)."""
@@ -53,7 +56,17 @@ def read(env: Mapping[str, str]) -> Configuration:
         rows = error.data.get("problems", [])
         said = tuple(f"{row['where']}: {row['key']}: {row['message']}. {row['hint']}" for row in rows)
         return Configuration(problems=said or (f"{error.message}. {error.hint}",), changed_at=changed_at)
-    return Configuration(loaded, (), loaded.notices, _settings(loaded), changed_at)
+    return Configuration(loaded, (), (*loaded.notices, *_unknown(loaded)), _settings(loaded), changed_at)
+
+
+def _unknown(loaded: config.Config) -> Iterator[str]:
+    """Names in the tables with free names that name nothing: a layer below cannot know which tools and servers there are."""
+    known = {"servers": sorted(row.name for row in servers.ROWS), "timeouts": sorted(catalog.load())}
+    for table, names in known.items():
+        for name in getattr(loaded, table):
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+                yield f"{table}.{name} names nothing{f', did you mean {near[0]}?' if near else ''} (known: {', '.join(names)})"
 
 
 def _settings(loaded: config.Config) -> tuple[Setting, ...]:

@@ -57,6 +57,16 @@ def test_every_problem_of_the_settings_is_told_with_its_place(env: dict[str, str
     assert [said.split(": ")[0] for said in found.config.problems] == [f"{path}:2", f"{path}:3"]
 
 
+def test_a_server_or_tool_that_is_misspelled_is_told_with_the_nearest_name(env: dict[str, str], short_tmp: Path) -> None:
+    """Tables with free names take any: what names nothing has no effect, and somebody should say so."""
+    path = short_tmp / ".config" / "sidecar" / "config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("[servers.basedpyrigt]\nenabled = false\n[timeouts.grepp]\nmax_ms = 5\n")
+    server, tool = facts.gather(env, nobody).config.notices
+    assert server.startswith("servers.basedpyrigt names nothing, did you mean basedpyright?")
+    assert tool.startswith("timeouts.grepp names nothing, did you mean grep?")
+
+
 def test_runs_that_a_killed_daemon_left_are_stale_only_while_nobody_owns_the_state(env: dict[str, str], short_tmp: Path) -> None:
     """A living daemon may be making one right now."""
     (short_tmp / "s" / "run" / "r1").mkdir(parents=True, mode=0o700)
