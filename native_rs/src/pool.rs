@@ -1,4 +1,4 @@
-//! The crate's own worker threads. Jobs take turns slice by slice (design 3.17); nobody else in this crate starts a thread.
+//! The crate's own worker threads. Jobs take turns slice by slice (design 3.17); beside them there is only the reaper of structural search.
 //!
 //! A worker never waits for a client and never touches Python. A panic fails its job and nothing else.
 

@@ -27,6 +27,7 @@ COMMANDS = (
     "call",
     "grep",
     "glob",
+    "ast-grep",
     "hover",
     "tools",
     "lsp",
@@ -91,7 +92,7 @@ def _dispatch(words: list[str]) -> int:
 
 def command(name: str) -> Any:
     """The module of a command."""
-    return import_module(f"sidecar.cli.{name}")
+    return import_module(f"sidecar.cli.{name.replace('-', '_')}")
 
 
 def _abandoned(code: int) -> int:

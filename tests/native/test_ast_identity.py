@@ -89,7 +89,7 @@ _PYTHON_RULES = {
     "precedes": "{pattern: '$A = $B', precedes: {pattern: '$A = $C', stopBy: end}}",
     "negation": "{kind: call, not: {has: {pattern: $X, stopBy: end, kind: keyword_argument}}}",
     "nth": "{kind: parameters, has: {kind: identifier, nthChild: 2}}",
-    "regex": "{kind: identifier, regex: ^_[a-z]+$}",
+    "regex": "{kind: identifier, regex: '^_[a-z]+$'}",
     "selector": "{pattern: {context: 'x = await $A', selector: await}}",
     "any": "{any: [{pattern: 'print($$$A)'}, {pattern: 'repr($A)'}, {kind: lambda}]}",
     "all": "{all: [{pattern: '$A in $B'}, {inside: {kind: if_statement, field: condition, stopBy: end}}]}",

@@ -21,11 +21,19 @@ pub enum Shape {
 impl Shape {
     /// The documents of a YAML text.
     ///
-    /// Errors: `invalidParams` if it is no YAML (its own bound on nesting included).
+    /// Errors: `invalidParams` if it is no YAML, `tooLarge` for what its reader does not follow.
     pub fn documents(yaml: &str) -> Result<Vec<Shape>> {
         ast_grep_config::from_multiple(yaml).map_err(|cause| {
+            let said = cause.to_string();
+            if said.contains("budget breached") {
+                // ast-grep's own reader follows 64 levels, in the CLI too.
+                return Error::too_large(
+                    format!("rule: nested too deep, or too much of it: {said}"),
+                    "flatten it, or split it into several searches",
+                );
+            }
             Error::invalid(
-                format!("rule: is no YAML: {cause}"),
+                format!("rule: is no YAML: {said}"),
                 "see https://ast-grep.github.io/reference/yaml.html",
             )
         })

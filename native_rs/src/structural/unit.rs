@@ -148,6 +148,15 @@ struct Unit<'s> {
     /// Matches may leave before the file is done: they come in order, and none of them will be taken back.
     in_parts: bool,
     first: bool,
+    run: Run,
+}
+
+/// Matches that come in the order of their places: of one pattern or rule in one unit. What is behind the reply's bounds in its
+/// own run is behind them in the whole file.
+#[derive(Default)]
+struct Run {
+    items: u64,
+    bytes: u64,
 }
 
 impl<'s> Unit<'s> {
@@ -171,6 +180,7 @@ impl<'s> Unit<'s> {
             edits: Vec::new(),
             in_parts: false,
             first: true,
+            run: Run::default(),
         }
     }
 
@@ -218,6 +228,7 @@ impl<'s> Unit<'s> {
         if !compiled.required.holds(self.text.as_bytes()) {
             return;
         }
+        self.run = Run::default();
         let kinds = compiled.rule.potential_kinds();
         for node in root.root().dfs() {
             if kinds
@@ -268,6 +279,7 @@ impl<'s> Unit<'s> {
         }
         let combined = CombinedScan::new(rules);
         for (rule, matches) in combined.scan(root, false).matches {
+            self.run = Run::default();
             for found in matches {
                 let edit = rule
                     .fixer
@@ -295,7 +307,10 @@ impl<'s> Unit<'s> {
         if !self.items.is_empty() {
             self.items.bytes.push(b',');
         }
+        let before = self.items.bytes.len();
         writer.item(&mut self.items.bytes, found, rule, edit.as_ref());
+        self.run.items += 1;
+        self.run.bytes += (self.items.bytes.len() - before) as u64;
         self.items.end_item();
         self.starts.push(found.range().start);
         self.edits.extend(edit);
@@ -303,10 +318,7 @@ impl<'s> Unit<'s> {
             self.hand_in();
         }
         let request = &self.search.request;
-        // With several units the first ones found need not be the first ones of the file.
-        let enough = self.items.ends.len() as u64 > request.limit
-            || self.items.bytes.len() as u64 > request.max_bytes;
-        if self.in_parts && enough {
+        if self.run.items > request.limit || self.run.bytes > request.max_bytes {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -76,7 +76,11 @@ impl Watch {
         if self.flag.is_set() {
             stats::bump(&stats::UNITS_AFTER_STOP);
         }
-        if self.flag.poll().is_some() {
+        self.look();
+    }
+
+    fn look(&self) {
+        if self.spent.get().is_none() && self.flag.poll().is_some() {
             self.spent.set(Some(Spent::Stopped));
         }
     }
@@ -175,6 +179,12 @@ impl<'r> Step<'r> {
         Step { node, ..self }
     }
 
+    /// A step whose cost grows with the tree's depth or width: a look at the clock before each is little beside it.
+    fn far(self, find: impl FnOnce() -> Option<Node<'r>>) -> Option<Step<'r>> {
+        self.watch.look();
+        self.to(find)
+    }
+
     fn to(self, find: impl FnOnce() -> Option<Node<'r>>) -> Option<Step<'r>> {
         if self.watch.goes_on() {
             find().map(|node| self.at(node))
@@ -186,7 +196,7 @@ impl<'r> Step<'r> {
 
 impl<'r> SgNode<'r> for Step<'r> {
     fn parent(&self) -> Option<Self> {
-        self.to(|| self.node.parent())
+        self.far(|| self.node.parent())
     }
 
     fn children(&self) -> impl ExactSizeIterator<Item = Self> {
@@ -236,11 +246,11 @@ impl<'r> SgNode<'r> for Step<'r> {
     }
 
     fn next(&self) -> Option<Self> {
-        self.to(|| self.node.next_sibling())
+        self.far(|| self.node.next_sibling())
     }
 
     fn prev(&self) -> Option<Self> {
-        self.to(|| self.node.prev_sibling())
+        self.far(|| self.node.prev_sibling())
     }
 
     fn next_all(&self) -> impl Iterator<Item = Self> {
