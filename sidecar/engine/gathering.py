@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-Key = tuple[int, bytes]
-"""A file's place in path order: the number of the request's path that it was found under, and its path as shown."""
+Key = tuple[Any, ...]
+"""A file's place in path order: the number of the request's path that it was found under, its path as shown, and what else the order goes by."""
 
 
 class _File(msgspec.Struct, frozen=True, order=True):
@@ -70,8 +71,8 @@ class Gathering:
         last = self._files[-1]
         return self._items - len(last.items) > self._limit or self._bytes - _size(last) > self._max_bytes
 
-    def taken(self) -> Iterator[list[bytes]]:
-        """The items of each file that are in the reply, in its order."""
+    def taken(self) -> Iterator[tuple[Key, list[bytes]]]:
+        """Key and items of each file that are in the reply, in its order."""
         items, size = 0, 0
         for file in self._files:
             fitting: list[bytes] = []
@@ -81,7 +82,7 @@ class Gathering:
                     break
                 fitting.append(item)
             if fitting:
-                yield fitting
+                yield file.key, fitting
             if len(fitting) < len(file.items):
                 return
 

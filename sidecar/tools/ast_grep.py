@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from sidecar import native
+from sidecar.engine import clisearch
+from sidecar.engine.astgrep import Structure
 from sidecar.engine.completeness import is_complete
 from sidecar.engine.spec import Context, Effect, LaneName, Outcome, Scope, Timeout, ToolSpec
 from sidecar.errors import InvalidParams
@@ -95,15 +98,7 @@ class AstGrepResult(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def request(context: Context, args: AstGrepArgs) -> dict[str, Any]:
-    """The native operation's request.
-
-    Raises:
-        InvalidParams: no root, an engine that is not there.
-    """
-    if context.root is None:
-        raise InvalidParams("root: expected an absolute path or a file URI, got nothing", hint="Send `root` in the params, or once in sidecar/hello.")
-    if args.engine == "cli":
-        raise InvalidParams("engine: `cli` is not built into this version", hint="Use `auto` or `native`.")
+    """The native operation's request."""
     given: dict[str, Any] = msgspec.to_builtins(args)
     return given | {"root": context.root, "encoding": context.caller.encoding, "stream": context.emit is not None, "roots": context.caller.roots}
 
@@ -115,6 +110,11 @@ async def run(context: Context, args: AstGrepArgs) -> Outcome:
         InvalidParams: no root, a pattern or rule that does not compile, an unknown language, an engine that is not there.
         NotFound: a path that does not exist.
     """
+    if context.root is None:
+        raise InvalidParams("root: expected an absolute path or a file URI, got nothing", hint="Send `root` in the params, or once in sidecar/hello.")
+    if args.engine == "cli" or (args.engine == "auto" and not native.available()):
+        clisearch.check(context, None)
+        return await clisearch.ast_grep(context, context.root, msgspec.convert(args, Structure, from_attributes=True), args.limit, args.max_bytes)
     asked = _encode(request(context, args))
     emit = context.emit
     stream = None if emit is None else lambda chunk: emit(b'{"matches":' + chunk + b"}")

@@ -62,8 +62,11 @@ async def test_streamed_matches_are_all_of_them_and_the_reply_has_the_rest(share
     assert reply["files"] == 3
 
 
-@pytest.mark.parametrize(("method", "args"), [("sidecar/grep", {"pattern": "needle"}), ("sidecar/glob", {"patterns": "*.py"})])
-async def test_without_the_module_auto_asks_rg(make_daemon: DaemonFactory, tree: Path, method: str, args: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [("sidecar/grep", {"pattern": "needle"}), ("sidecar/glob", {"patterns": "*.py"}), ("sidecar/astGrep", {"pattern": "needle = $A", "language": "python"})],
+)
+async def test_without_the_module_auto_asks_the_program(make_daemon: DaemonFactory, tree: Path, method: str, args: dict[str, Any]) -> None:
     """And an engine that was named is refused with a hint, as it is not there."""
     daemon = make_daemon(env=with_search_programs() | {"SIDECAR_NATIVE": "off"}).start()
     async with await daemon.connect() as one:
@@ -137,9 +140,10 @@ async def test_a_reader_never_starts_a_process(shared_daemon: Daemon, tree: Path
     """Design 3.3: forbidden on reader.sock, whatever the tool."""
     async with await shared_daemon.connect() as full, await shared_daemon.connect(shared_daemon.reader) as reader:
         await full.call("sidecar/hello", {"root": str(tree)})
-        with pytest.raises(Refused) as refused:
-            await reader.call("sidecar/grep", {"root": str(tree), "pattern": "needle", "engine": "cli"})
-    assert refused.value.kind == "forbidden"
+        for method, args in (("sidecar/grep", {"pattern": "x"}), ("sidecar/glob", {"patterns": "x"}), ("sidecar/astGrep", {"pattern": "x", "language": "py"})):
+            with pytest.raises(Refused) as refused:
+                await reader.call(method, {"root": str(tree), "engine": "cli", **args})
+            assert refused.value.kind == "forbidden"
 
 
 @pytest.mark.parametrize(

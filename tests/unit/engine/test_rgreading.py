@@ -48,7 +48,7 @@ def _read(data: bytes, size: int) -> tuple[list[tuple[str, int]], int]:
     gathering = Gathering(100, 1 << 20, sort=True)
     reading = Matches(gathering, 0, 4096, PositionEncoding.UTF8)
     _fed(reading, data, size)
-    return [(found["path"], found["line"]) for items in gathering.taken() for found in map(json.loads, items)], reading.binary
+    return [(found["path"], found["line"]) for _, items in gathering.taken() for found in map(json.loads, items)], reading.binary
 
 
 @given(size=st.integers(1, len(_STREAM)))
@@ -68,10 +68,10 @@ def test_names_and_counts_are_read_whatever_is_in_a_name() -> None:
     for size in (1, 3, 1000):
         names = Gathering(100, 1000, sort=True)
         _fed(Names(names), b"./b\n:1\0./a\0", size)
-        assert [json.loads(item) for items in names.taken() for item in items] == ["a", "b\n:1"]
+        assert [json.loads(item) for _, items in names.taken() for item in items] == ["a", "b\n:1"]
         counts = Gathering(100, 1000, sort=True)
         _fed(Counts(counts), b"./b\n:1\x0012\n./\xff\x003\n", size)
-        found = [json.loads(item) for items in counts.taken() for item in items]
+        found = [json.loads(item) for _, items in counts.taken() for item in items]
         assert [(one["path"], one["count"]) for one in found] == [("b\n:1", 12), ("\ufffd", 3)]
 
 
