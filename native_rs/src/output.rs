@@ -309,11 +309,13 @@ impl Output {
     }
 
     /// How many items the reply has.
+    #[cfg(feature = "structural")]
     pub fn items(&self) -> u64 {
         lock(&self.inner).items
     }
 
     /// Whether the result is marked as cut off.
+    #[cfg(feature = "structural")]
     pub fn is_cut(&self) -> bool {
         lock(&self.inner).reason.is_some()
     }

@@ -154,6 +154,7 @@ impl Request {
     /// Read what every search has (where, how much, in which encoding) from another tool's request.
     ///
     /// Errors: `invalidParams` that names the tool and the field.
+    #[cfg(feature = "structural")]
     pub fn parse_walk(bytes: &[u8], tool: &str) -> Result<Request> {
         let request = Wire::parse(bytes, tool)?.check()?;
         Ok(Request {
