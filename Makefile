@@ -33,11 +33,11 @@ run: build ## build, start the daemon and show a short tour; the daemon keeps ru
 build: $(STAMPS)/native $(STAMPS)/run ## the native module, the supervisor and the `sidecar` command, in .venv
 
 test: build $(STAMPS)/test $(STAMPS)/servers ## all tests: Rust, then Python; the last line is pytest's summary
-	$(CARGO) test $(MANIFEST) --release
+	$(CARGO) test $(MANIFEST) --release --features structural
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 test-long: build $(STAMPS)/test $(STAMPS)/servers .cache/bin/rust-analyzer ## the same with many more random examples and the slow rows
-	$(CARGO) test $(MANIFEST) --release
+	$(CARGO) test $(MANIFEST) --release --features structural
 	SIDECAR_TEST_LONG=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --timeout 1800
 
 check: lint types layers rust-lint stub current ## lint, types, layers, Rust lint and format, stub against binary, generated documents

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from tests.bench.rows import Row, markdown
 
-GROUPS = ("requests", "grep", "glob", "reply", "hover", "flood", "cancel", "startup")
+GROUPS = ("requests", "grep", "glob", "ast_grep", "reply", "hover", "flood", "cancel", "startup")
 TARGET = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `make bench`: do not edit. Every row compares two things in the same run, taking turns (A, B, A, B, ...), so trust the ratios and
 not the milliseconds. `compared` is what the bound applies to: the ratio of medians, or the absolute value named in the row.
-A missed row stays here as missed. One group alone: `python -m tests.bench.grep` (or requests, reply, hover, flood, cancel, startup).
+A missed row stays here as missed. One group alone: `python -m tests.bench.grep` (or requests, ast_grep, reply, hover, flood, cancel, startup).
 
 """
 

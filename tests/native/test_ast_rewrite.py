@@ -66,7 +66,8 @@ def test_the_applied_diff_is_what_the_cli_writes(tmp_path: Path, args: dict[str,
     assert diffs
     for path in (tmp_path / "a").iterdir():
         old = path.read_text()
-        assert _patched(old, diffs[path.name]) if path.name in diffs else old == (tmp_path / "b" / path.name).read_text()
+        new = _patched(old, diffs[path.name]) if path.name in diffs else old
+        assert new == (tmp_path / "b" / path.name).read_text(), path.name
 
 
 def test_nothing_is_written(tmp_path: Path) -> None:

@@ -1,26 +1,34 @@
 //! What a file must hold for a pattern or a rule to match in it: tested on the bytes, before anything is parsed.
 //!
-//! For patterns exactly the CLI's fixed-token test. For rules, where the CLI has none, only what is proven to be required.
+//! The CLI tests patterns for their longest token, after parsing, and rules for nothing. Whatever else is tested here is proven to be
+//! required, so that it changes no result.
 
 use ast_grep_config::Rule;
 use ast_grep_core::matcher::PatternNode;
 use ast_grep_core::{MatchStrictness, Pattern};
 use memchr::memmem::Finder;
 
+/// The longest ones of a pattern; each is a search through the file.
+const MAX_TOKENS: usize = 8;
+
 /// A condition on a file's bytes. Never false for a file that matches.
 #[derive(Debug)]
 pub enum Required {
     /// Any file may match.
     Nothing,
-    Token(Finder<'static>),
+    Token(Box<Finder<'static>>),
     All(Vec<Required>),
     Any(Vec<Required>),
 }
 
 impl Required {
-    /// The CLI's test for `run`: the longest token that the pattern spells out, whatever the strictness.
+    /// The CLI's test for `run`, the longest token that the pattern spells out, whatever the strictness; and every other one that
+    /// the pattern cannot do without.
     pub fn of_pattern(pattern: &Pattern) -> Required {
-        token(&pattern.fixed_string())
+        Required::all(vec![
+            token(&pattern.fixed_string()),
+            of_strict_pattern(pattern),
+        ])
     }
 
     /// `all` = and, `any` = or; `not`, `regex`, relational rules and calls of utils ask for nothing.
@@ -69,7 +77,7 @@ fn token(text: &str) -> Required {
     if text.is_empty() {
         return Required::Nothing;
     }
-    Required::Token(Finder::new(text).into_owned())
+    Required::Token(Box::new(Finder::new(text).into_owned()))
 }
 
 /// A pattern within a rule: each named token is compared by its text, unless the strictness is `signature`.
@@ -78,20 +86,24 @@ fn of_strict_pattern(pattern: &Pattern) -> Required {
     if matches!(pattern.strictness, MatchStrictness::Signature) {
         return Required::Nothing;
     }
-    let mut longest = "";
+    let mut tokens: Vec<&str> = Vec::new();
     let mut stack = vec![&pattern.node];
     while let Some(node) = stack.pop() {
         match node {
-            PatternNode::Terminal { text, is_named, .. } => {
-                if *is_named && text.len() > longest.len() {
-                    longest = text;
-                }
-            }
+            PatternNode::Terminal { text, is_named, .. } if *is_named => tokens.push(text),
+            PatternNode::Terminal { .. } | PatternNode::MetaVar { .. } => {}
             PatternNode::Internal { children, .. } => stack.extend(children),
-            PatternNode::MetaVar { .. } => {}
         }
     }
-    token(longest)
+    tokens.sort_unstable_by_key(|text| (std::cmp::Reverse(text.len()), *text));
+    let mut kept: Vec<&str> = Vec::new();
+    for text in tokens {
+        // What is in a longer one is tested with it.
+        if kept.len() < MAX_TOKENS && !kept.iter().any(|longer| longer.contains(text)) {
+            kept.push(text);
+        }
+    }
+    Required::all(kept.into_iter().map(token).collect())
 }
 
 #[cfg(test)]
@@ -108,10 +120,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_asks_for_its_longest_token() {
+    fn a_pattern_asks_for_all_its_names() {
         let pattern = Pattern::try_new("np.einsum($$$)", SupportLang::Python).unwrap();
         let required = Required::of_pattern(&pattern);
-        assert!(required.holds(b"x = einsum") && !required.holds(b"np.dot(a)"));
+        assert!(required.holds(b"einsum = np"));
+        assert!(!required.holds(b"np.dot(a)") && !required.holds(b"x.einsum(a)"));
+    }
+
+    #[test]
+    fn a_pattern_asks_for_its_longest_token_whatever_it_is_as_the_cli_does() {
+        let pattern = Pattern::try_new("class $A: $B", SupportLang::Python).unwrap();
+        let pattern = pattern.with_strictness(MatchStrictness::Signature);
+        assert!(!Required::of_pattern(&pattern).holds(b"def a(): b"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod parse;
 mod query;
 mod request;
 mod shape;
+mod source;
 mod unit;
 mod watch;
 

@@ -14,8 +14,8 @@ use tree_sitter::{ParseOptions, Parser, Range, Tree};
 
 /// What the parser reads at a time. Inside one token (a comment of 20 MB) it asks nobody else, so this is where a cancel is seen.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Trees of smaller texts are freed where they are: well under a millisecond.
-const SMALL_BYTES: usize = 16 << 10;
+/// Trees of smaller texts are freed where they were made: at most 5 ms, and the next parse takes the memory while it is warm.
+const SMALL_BYTES: usize = 128 << 10;
 /// Texts whose trees may wait for the reaper; a tree is some 25 times its text (search-engine.md 1d).
 const WAITING_BYTES: usize = 48 << 20;
 
