@@ -34,7 +34,7 @@ build: $(STAMPS)/native $(STAMPS)/run ## the native module, the supervisor and t
 
 test: build $(STAMPS)/test $(STAMPS)/servers ## all tests: Rust, then Python; the last line is pytest's summary
 	$(CARGO) test $(MANIFEST) --release --features structural
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup || { echo "These failed beside others; once more, alone:"; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 test-long: build $(STAMPS)/test $(STAMPS)/servers .cache/bin/rust-analyzer ## the same with many more random examples and the slow rows
 	$(CARGO) test $(MANIFEST) --release --features structural

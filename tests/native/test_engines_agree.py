@@ -65,9 +65,9 @@ def test_grep_by_rg_is_grep_by_the_module(
 @settings(max_examples=30, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck), phases=_PHASES)
 @given(planted=files, pattern=st.sampled_from(test_grep_identity.MULTILINE), args=flags)
 def test_grep_across_lines_by_rg_is_grep_by_the_module(planted: dict[Any, bytes], pattern: str, args: dict[str, Any]) -> None:
-    """The same in multiline mode. Without `before`: see test_grep_identity."""
+    """The same in multiline mode. Without `before`: see test_grep_identity; nor `maxPerFile`, at which rg 15.2's JSON printer panics."""
     top = Path(tempfile.mkdtemp(prefix="sc-"))
-    asked = {name: value for name, value in args.items() if name not in ("before", "paths")} | {"multiline": True, "order": "path"}
+    asked = {name: value for name, value in args.items() if name not in ("before", "maxPerFile", "paths")} | {"multiline": True, "order": "path"}
     try:
         _agree(grep, plant(top, planted, {}, []), {"pattern": pattern} | asked)
     finally:
