@@ -119,7 +119,6 @@ async def run(context: Context, args: AstGrepArgs) -> Outcome:
     emit = context.emit
     stream = None if emit is None else lambda chunk: emit(b'{"matches":' + chunk + b"}")
     body = await context.ports.native.run("ast_grep", asked, deadline=context.deadline, slot=context.slot, emit=stream)
-    # Inside JSON strings a quote is escaped, so this text can only be the member itself, which Rust writes last.
     return Outcome(body, {"engine": "native", "tier": "cold", "freshness": "live", "complete": is_complete(body)})
 
 

@@ -63,7 +63,6 @@ async def run(context: Context, args: GlobArgs) -> Outcome:
         return await clisearch.glob(context, context.root, msgspec.convert(args, Covered, from_attributes=True), patterns, args.limit)
     request = msgspec.to_builtins(args) | {"root": context.root, "roots": context.caller.roots}
     body = await context.ports.native.run("glob", _encode(request), deadline=context.deadline, slot=context.slot)
-    # Inside JSON strings a quote is escaped, so this text can only be the member itself, which Rust writes behind the paths.
     return Outcome(body, {"engine": "native", "tier": "cold", "freshness": "live", "complete": is_complete(body)})
 
 
